@@ -1,0 +1,6 @@
+"""`python -m shotbuild`."""
+
+from shotbuild.cli.main import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""The command table, and the one place that catches errors. A command's module is imported only when it is called."""
+
+import functools
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from shotbuild import __version__
+from shotbuild.cli import console
+from shotbuild.errors import ShotbuildError
+
+DO, SEE, START = "Make", "See", "Start and check"
+
+# name: (panel of --help, what it does)
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": (START, "Start a project that builds at once."),
+    "lint": (START, "Check every spec, template, ledger and the lock; report all errors together."),
+    "schema": (START, "Print the JSON Schema of the written format, for editors."),
+    "doctor": (START, "Show the machine: ffmpeg, what it lacks for which profile, cores, disk."),
+    "plan": (SEE, "Show what a build would do, with reasons and prices, before anything happens."),
+    "build": (DO, "Make what is missing or changed, and put the results into out/."),
+    "deliver": (DO, "Make the deliverables and what they need, and put them into out/."),
+    "lock": (DO, "Compare what every pin resolves to with shotbuild.lock, or take it on."),
+    "status": (SEE, "Show how each shot and deliverable stands."),
+    "explain": (SEE, "Show why a target would be made again: the lines of its recipe that differ."),
+    "graph": (SEE, "Draw the plan as DOT or Mermaid."),
+}
+
+
+def run(arguments: list[str]) -> None:
+    """Runs one command and ends the process with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal of another encoding shows a replacement instead of failing.
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    called = next((word for word in arguments if not word.startswith("-")), None)
+    _app(called)(args=arguments, prog_name="shotbuild")
+
+
+def _app(called: str | None) -> typer.Typer:
+    app = typer.Typer(
+        help="make for AI video: shots in YAML, takes kept as bytes, and only what changed is made again.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    for name, (panel, summary) in COMMANDS.items():
+        # Only the command that was called is imported; of the others, --help needs no more than the summary.
+        function = import_module(f"shotbuild.cli.{name}").command if name == called else _placeholder
+        app.command(name, help=summary, rich_help_panel=panel)(_guarded(function))
+    return app
+
+
+def _root(
+    version: bool = typer.Option(False, "--version", help="Print the version and exit."),
+) -> None:
+    if version:
+        console.out(f"shotbuild {__version__}")
+        raise typer.Exit()
+
+
+def _placeholder() -> None:
+    """Stands for a command that was not called."""
+
+
+def _guarded(function: Callable[..., int | None]) -> Callable[..., None]:
+    """Turns what a command raises into a message and an exit code."""
+
+    @functools.wraps(function)
+    def guarded(*args: Any, **kwargs: Any) -> None:
+        raise typer.Exit(_code_of(lambda: function(*args, **kwargs) or 0, kwargs.get("project")))
+
+    return guarded
+
+
+def _code_of(call: Callable[[], int], project: Path | None) -> int:
+    try:
+        return call()
+    except ShotbuildError as error:
+        console.error(error, project)
+        return error.exit_code
+    except KeyboardInterrupt:
+        console.err("interrupted; the next build resumes where this one stopped")
+        return 130
+    except BrokenPipeError:
+        # The reader went away (`| head`): nothing is wrong, and nothing more can be written.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception:
+        log = console.write_log(traceback.format_exc(), project)
+        console.err(f"error: this is a bug in shotbuild\ncause: {traceback.format_exc().strip().splitlines()[-1]}")
+        console.err(f"\nhint: please report it with the log: {log}")
+        return 70

@@ -1,0 +1,97 @@
+"""The only file that prints (the live view draws through it): data to stdout, everything else to stderr."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from shotbuild.errors import Location, ShotbuildError, SpecErrors, render
+
+HIDDEN = ".shotbuild"
+LONGEST_LINE = 1 << 20
+
+
+def out(text: str) -> None:
+    print(text)
+
+
+def err(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def document(command: str, content: dict[str, object]) -> None:
+    """One JSON document of a reading command. command: gives the schema's name; its number is 1."""
+    out(json.dumps({"schema": f"shotbuild/{command}/1"} | content, ensure_ascii=False, indent=2))
+
+
+def line(content: dict[str, object]) -> None:
+    """One JSON event, sent at once."""
+    print(json.dumps(content, ensure_ascii=False), flush=True)
+
+
+def error(problem: ShotbuildError, project: Path | None) -> None:
+    err(render(problem, lambda location: read_line(project or Path(), location)))
+
+
+def problems(errors: SpecErrors) -> list[dict[str, object]]:
+    """Errors for machines: place, message, cause, hint."""
+    return [
+        {
+            "file": each.location.file if each.location else None,
+            "line": each.location.line if each.location else None,
+            "column": each.location.column if each.location else None,
+            "message": each.message,
+            "cause": each.cause,
+            "hint": each.hint,
+        }
+        for each in errors.errors
+    ]
+
+
+def read_line(project: Path, location: Location) -> str | None:
+    """The text of a line that an error points to; None when it cannot be read."""
+    root = next((each for each in (project.resolve(), *project.resolve().parents) if (each / location.file).is_file()), None)
+    if root is None:
+        return None
+    try:
+        with (root / location.file).open("rb") as stream:
+            for _ in range(location.line - 1):
+                stream.readline()
+            return stream.readline(LONGEST_LINE).decode("utf-8", "replace").rstrip("\r\n").removeprefix("\ufeff")
+    except OSError:
+        return None
+
+
+def colour() -> bool:
+    """Whether stdout takes colour. Colour never carries a meaning of its own here."""
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def live() -> bool:
+    """Whether stderr is a terminal that can be redrawn."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
+
+
+def table(rows: Sequence[Sequence[str]], heads: Sequence[str]) -> None:
+    """Columns as wide as their widest cell; the last one is not padded."""
+    shown = [list(heads), *[[_plain(cell) for cell in row] for row in rows]]
+    widths = [max(len(row[column]) for row in shown) for column in range(len(heads))]
+    for index, row in enumerate(shown):
+        text = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        out(f"\x1b[2m{text}\x1b[0m" if index == 0 and colour() else text)
+
+
+def write_log(text: str, project: Path | None) -> Path:
+    """Keeps a traceback for a report; returns where."""
+    hidden = (project or Path()).resolve() / HIDDEN
+    folder = hidden / "log" if hidden.is_dir() else Path.home() / HIDDEN / "log"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
+    path.write_text(text)
+    return path
+
+
+def _plain(text: str) -> str:
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

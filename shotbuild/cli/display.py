@@ -1,0 +1,113 @@
+"""What a build looks like while it works: one line an event, or one JSON object an event. `live` draws in terminals."""
+
+from typing import Protocol
+
+from shotbuild.cli import console
+from shotbuild.engine.events import Event, Failed, Finished, Linked, Planned, Skipped, Started, Waiting, Warned
+from shotbuild.errors import render
+from shotbuild.making import Built
+
+
+class Display(Protocol):
+    def __enter__(self) -> "Display": ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def hear(self, event: Event) -> None: ...
+
+
+class Plain:
+    """Lines on stderr. What was cached is not worth a line; the summary counts it."""
+
+    def __enter__(self) -> "Plain":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def hear(self, event: Event) -> None:
+        text = describe(event)
+        if text is not None:
+            console.err(text)
+
+
+class JsonLines:
+    """Objects on stdout, as DESIGN section 9 promises; warnings go to stderr as well."""
+
+    def __enter__(self) -> "JsonLines":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def hear(self, event: Event) -> None:
+        console.line(as_json(event))
+
+
+def describe(event: Event) -> str | None:
+    """An event in a line of words; None for what needs none."""
+    match event:
+        case Started(step=step):
+            return f"  start    {step.name}"
+        case Waiting(step=step):
+            return f"  wait     {step.name}: another build is making it"
+        case Finished(step=step, result=result, ran=True):
+            return f"  done     {step.name}  {result.milliseconds / 1000:.1f} s"
+        case Failed(step=step, error=error):
+            return f"  FAILED   {step.name}\n" + _indented(render(error))
+        case Skipped(step=step, because=because):
+            return f"  skipped  {step.name}: " + ("stopped" if because == step.name else f"it needs {because}")
+        case Linked(path=path):
+            return f"  out/{path}"
+        case Warned(message=message):
+            return f"warning: {message}"
+    return None
+
+
+def as_json(event: Event) -> dict[str, object]:
+    match event:
+        case Planned(steps=steps):
+            return {"event": "planned", "steps": steps}
+        case Started(step=step):
+            return {"event": "started", "step": step.name, "stage": step.recipe.stage}
+        case Waiting(step=step):
+            return {"event": "waiting", "step": step.name}
+        case Finished(step=step, result=result, ran=ran):
+            outputs = {name: digest.sha256 for name, digest in result.outputs}
+            milliseconds = result.milliseconds if ran else 0
+            return {
+                "event": "finished", "step": step.name, "ran": ran, "milliseconds": milliseconds, "outputs": outputs,
+            }  # fmt: skip
+        case Failed(step=step, error=error):
+            return {
+                "event": "failed", "step": step.name, "message": error.message, "cause": error.cause, "hint": error.hint,
+            }  # fmt: skip
+        case Skipped(step=step, because=because):
+            return {"event": "skipped", "step": step.name, "because": because}
+        case Linked(path=path):
+            return {"event": "linked", "path": f"out/{path}"}
+        case Warned(message=message):
+            return {"event": "warning", "message": message}
+
+
+def summary_json(built: Built) -> dict[str, object]:
+    return {
+        "event": "summary",
+        "ran": len(built.ran),
+        "cached": len(built.cached),
+        "failed": len(built.failed),
+        "skipped": len(built.skipped),
+        "generated": len(built.generated),
+        "cost": {money.currency: str(money).split()[0] for money in built.cost.known},
+        "seconds": round(built.seconds, 3),
+    }
+
+
+def summary_text(built: Built) -> str:
+    parts = [f"{len(built.ran)} ran", f"{len(built.generated)} of them generated", f"{len(built.cached)} cached"]
+    parts += [f"{len(built.failed)} failed"] + ([f"{len(built.skipped)} skipped"] if built.skipped else [])
+    return f"{', '.join(parts)}; cost: {built.cost}; {built.seconds:.1f} s"
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"           {line}" if line else "" for line in text.splitlines())

@@ -1,0 +1,26 @@
+"""`shotbuild lint`."""
+
+from pathlib import Path
+
+from shotbuild.cli import console
+from shotbuild.cli.options import JsonOption, ProjectOption
+from shotbuild.errors import SpecErrors
+from shotbuild.workspace import open_project
+
+
+def command(project: ProjectOption = Path(), json: JsonOption = False) -> int:
+    try:
+        found = open_project(project).lint()
+    except SpecErrors as errors:
+        if not json:
+            raise
+        console.document("lint", {"errors": console.problems(errors)})
+        return errors.exit_code
+    if json:
+        console.document("lint", {"errors": []})
+        return 0
+    console.out(
+        f"{found.name}: {len(found.shots)} shots, {len(found.sequences)} sequences, "
+        f"{len(found.deliverables)} deliverables in {len(found.files)} files; no errors"
+    )
+    return 0

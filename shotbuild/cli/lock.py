@@ -1,0 +1,24 @@
+"""`shotbuild lock`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shotbuild.cli import console
+from shotbuild.cli.options import ProjectOption
+from shotbuild.workspace import open_project
+
+
+def command(
+    project: ProjectOption = Path(),
+    update: Annotated[bool, typer.Option("--update", help="Write the pins as they resolve now.")] = False,
+) -> int:
+    now, found = open_project(project).lock(update=update)
+    for name, pin in now.providers:
+        console.out(f"{name}: {pin.provider} {pin.model} {pin.version}")
+    for name, tool in now.tools:
+        console.out(f"{name}: {tool.version} ({tool.identity[:8]}, {tool.architecture})")
+    for sentence in found:
+        console.err(f"{'taken on' if update else 'differs'}: {sentence}")
+    return 3 if found and not update else 0

@@ -1,0 +1,78 @@
+"""What `build` and `deliver` share: a display, signals, the summary."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from types import FrameType
+
+from shotbuild.cli import console
+from shotbuild.cli.display import Display, JsonLines, Plain, summary_json, summary_text
+from shotbuild.errors import PlanError
+from shotbuild.making import BuildOptions, Built
+from shotbuild.units import Money, parse_money
+from shotbuild.workspace import open_project
+
+
+def build_and_report(
+    what: str,
+    targets: list[str],
+    project: Path,
+    *,
+    jobs: int | None,
+    frozen: bool,
+    fail_fast: bool,
+    max_cost: str | None,
+    json: bool,
+) -> int:
+    """Builds or delivers, shows it as it goes, prints the summary and returns the exit code."""
+    options = BuildOptions(jobs=jobs, frozen=frozen, fail_fast=fail_fast, max_cost=_money(max_cost))
+    display = _display(json=json)
+    workspace = open_project(project, display.hear)
+    _ = workspace.project  # errors in specs are told before a display is drawn
+    with display, _terminable():
+        built = (workspace.build if what == "build" else workspace.deliver)(targets, options, threading.Event())
+    _report(built, json=json)
+    return built.exit_code
+
+
+def _report(built: Built, *, json: bool) -> None:
+    if json:
+        console.line(summary_json(built))
+        return
+    for path in built.present:
+        console.out(f"out/{path}")
+    console.err(summary_text(built))
+
+
+def _display(*, json: bool) -> Display:
+    if json:
+        return JsonLines()
+    if console.live():
+        # Loaded only where it is seen: drawing takes longer to import than a small build takes to run.
+        view: Display = import_module("shotbuild.cli.live").LiveView()
+        return view
+    return Plain()
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM stops a build as Ctrl-C does: programs that run are ended with it."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _money(text: str | None) -> Money | None:
+    try:
+        return None if text is None else parse_money(text)
+    except ValueError as error:
+        raise PlanError(f"--max-cost {text!r} is not {error}") from error

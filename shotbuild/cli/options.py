@@ -1,0 +1,29 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+ProjectOption: TypeAlias = Annotated[
+    Path, typer.Option("--project", "-C", help="The project's folder; found upwards from here.", show_default=False)
+]
+Targets: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Names, `sequence/shot`, globs, `tag:x`, `+x` (with what it needs), `x+` (with what needs it), "
+        "`status:changed`, `changed:REV`. Nothing = everything.",
+        show_default=False,
+    ),
+]
+JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON of a versioned shape to stdout.")]
+Jobs: TypeAlias = Annotated[
+    int | None, typer.Option("--jobs", "-j", min=1, max=1024, help="Steps at once; one per core when not given.")
+]
+Frozen: TypeAlias = Annotated[
+    bool, typer.Option("--frozen", help="Generate nothing and hold the lock: what is missing is an error (exit 3).")
+]
+FailFast: TypeAlias = Annotated[bool, typer.Option("--fail-fast", help="Stop everything at the first failure.")]
+MaxCost: TypeAlias = Annotated[
+    str | None, typer.Option("--max-cost", help="The most that this call may spend, such as `12 USD`.")
+]

@@ -1,0 +1,79 @@
+"""`shotbuild plan`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shotbuild.cli import console
+from shotbuild.cli.options import JsonOption, ProjectOption, Targets
+from shotbuild.plan.forecast import CACHED, CHANGED, NEW, Forecast
+from shotbuild.records import Price
+from shotbuild.units import decimal_text
+from shotbuild.workspace import PlannedBuild, open_project
+
+SYMBOLS = {NEW: "+", CHANGED: "~", CACHED: "="}
+
+
+def command(
+    targets: Targets = None,
+    project: ProjectOption = Path(),
+    all_steps: Annotated[bool, typer.Option("--all", "-a", help="List cached steps too.")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 4 when something would be made.")] = False,
+    json: JsonOption = False,
+) -> int:
+    planned = open_project(project, _warn).plan(targets or [])
+    if json:
+        console.document("plan", _content(planned))
+    else:
+        _print(planned, all_steps=all_steps)
+    return 4 if exit_code and planned.to_run else 0
+
+
+def _print(planned: PlannedBuild, *, all_steps: bool) -> None:
+    for line in planned.lines:
+        if all_steps or line.state != CACHED:
+            price = planned.prices.get(line.step.name)
+            cost = f"  [{price_text(price)}]" if price is not None else ""
+            console.out(f"{SYMBOLS[line.state]} {line.step.name}  ({line.step.recipe.stage}: {line.why}){cost}")
+    count = {state: sum(line.state == state for line in planned.lines) for state in (NEW, CHANGED, CACHED)}
+    console.out(
+        f"{count[NEW]} new (+), {count[CHANGED]} changed (~), {count[CACHED]} cached (=); "
+        f"{len(planned.prices)} to generate; cost: {planned.bill}"
+    )
+
+
+def _content(planned: PlannedBuild) -> dict[str, object]:
+    return {
+        "steps": [
+            {
+                "name": line.step.name,
+                "stage": line.step.recipe.stage,
+                "state": line.state,
+                "why": line.why,
+                "price": _price(planned, line),
+            }
+            for line in planned.lines
+        ],
+        "cost": {money.currency: decimal_text(money.amount) for money in planned.bill.known},
+        "unknown_prices": planned.bill.unknown,
+    }
+
+
+def _price(planned: PlannedBuild, line: Forecast) -> dict[str, object] | None:
+    price = planned.prices.get(line.step.name)
+    if price is None:
+        return None
+    amount = None if price.amount is None else decimal_text(price.amount)
+    return {"amount": amount, "currency": price.currency, "exact": price.exact}
+
+
+def price_text(price: Price) -> str:
+    if price.amount is None:
+        return "price unknown"
+    sure = "exact" if price.exact else "estimated"
+    return f"free, {sure}" if price.amount == 0 else f"{decimal_text(price.amount)} {price.currency}, {sure}"
+
+
+def _warn(event: object) -> None:
+    console.err(f"warning: {getattr(event, 'message', event)}")

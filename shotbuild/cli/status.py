@@ -1,0 +1,27 @@
+"""`shotbuild status`."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from shotbuild.cli import console
+from shotbuild.cli.options import JsonOption, ProjectOption, Targets
+from shotbuild.workspace import open_project
+
+
+def command(targets: Targets = None, project: ProjectOption = Path(), json: JsonOption = False) -> int:
+    found = open_project(project).status(targets or [])
+    if json:
+        console.document("status", {"items": [asdict(standing) for standing in found]})
+        return 0
+    rows = [
+        [
+            standing.kind,
+            standing.name,
+            standing.state,
+            str(standing.takes) if standing.kind == "shot" else "",
+            f"out/{standing.path}" if standing.path and standing.state == "ready" else standing.why,
+        ]
+        for standing in found
+    ]
+    console.table(rows, ["kind", "name", "state", "takes", "where, or why not"])
+    return 0

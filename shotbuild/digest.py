@@ -1,0 +1,110 @@
+"""Canonical text → Digest, and hashing of streams. The text that is hashed here is the text that `explain` prints."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO
+
+from shotbuild.records import Action, Digest, Fields, Pin, Recipe, Value
+
+CHUNK = 1 << 20
+
+
+def canonical(value: object) -> str:
+    """JSON with sorted keys, one field a line, no float (TypeError). The same value gives the same bytes on any machine."""
+    return json.dumps(_plain(value), sort_keys=True, ensure_ascii=False, indent=1)
+
+
+def canonical_line(value: object) -> str:
+    """The same on a single line, for ledgers and stores."""
+    return json.dumps(_plain(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def recipe_fields(recipe: Recipe) -> Fields:
+    """A Recipe as named fields, for manifests and ledgers."""
+    return Fields(
+        (
+            ("parameters", recipe.parameters),
+            ("pins", tuple(_pin(pin) for pin in recipe.pins)),
+            ("stage", recipe.stage),
+            ("version", recipe.version),
+        )
+    )
+
+
+def recipe_digest(recipe: Recipe) -> Digest:
+    return of_text(canonical(recipe_fields(recipe)))
+
+
+def manifest(action: Action) -> str:
+    """The canonical text of an Action: everything that decides its bytes, and nothing else."""
+    return canonical(
+        Fields(
+            (
+                ("inputs", Fields(tuple((name, digest.sha256) for name, digest in action.inputs))),
+                ("outputs", action.outputs),
+                ("recipe", recipe_fields(action.recipe)),
+            )
+        )
+    )
+
+
+def of_action(action: Action) -> Digest:
+    return of_text(manifest(action))
+
+
+def of_text(text: str) -> Digest:
+    encoded = text.encode()
+    return Digest(sha256=hashlib.sha256(encoded).hexdigest(), size=len(encoded))
+
+
+def of_stream(stream: IO[bytes]) -> Digest:
+    digest, size = hashlib.sha256(), 0
+    for chunk in chunks(stream):
+        digest.update(chunk)
+        size += len(chunk)
+    return Digest(sha256=digest.hexdigest(), size=size)
+
+
+def of_file(path: Path) -> Digest:
+    with path.open("rb") as stream:
+        return of_stream(stream)
+
+
+def chunks(stream: IO[bytes]) -> Iterator[bytes]:
+    while chunk := stream.read(CHUNK):
+        yield chunk
+
+
+def derived_seed(*words: object) -> int:
+    """A seed from words: 0 to 2**31 - 1, the same on any machine."""
+    text = "\x00".join(str(word) for word in words)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
+
+
+def _pin(pin: Pin) -> Fields:
+    return Fields((("model", pin.model), ("provider", pin.provider), ("version", pin.version)))
+
+
+def _plain(value: object) -> object:
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, Fields):
+        return {name: _plain(item) for name, item in value}
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    raise TypeError(f"{type(value).__name__} {value!r} cannot stand in a manifest")
+
+
+def from_plain(value: object) -> Value:
+    """Parsed JSON → Value; the opposite of what `canonical` writes. Errors: TypeError for floats."""
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, dict):
+        return Fields(tuple(sorted((str(name), from_plain(item)) for name, item in value.items())))
+    if isinstance(value, list):
+        return tuple(from_plain(item) for item in value)
+    raise TypeError(f"{type(value).__name__} {value!r} cannot stand in a manifest")

@@ -1,0 +1,1 @@
+"""Actions → ActionResults: in order of need, each once, the record last. Knows neither specs nor terminals."""

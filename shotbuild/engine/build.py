@@ -1,0 +1,260 @@
+"""The loop: steps become ready when what they need is done, are looked up, and run only when nobody has made them.
+
+One thread decides; a pool of threads executes. A result is recorded when its outputs are in the store, so a killed build
+loses at most the steps that were running. Builds of several processes share the work: each action is locked by its digest.
+"""
+
+import heapq
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from filelock import FileLock
+
+from shotbuild.digest import manifest, of_text
+from shotbuild.engine.events import Event, Failed, Finished, Planned, Skipped, Started, Waiting
+from shotbuild.errors import Cancelled, GateError, ShotbuildError
+from shotbuild.host import files
+from shotbuild.plan.bind import bind
+from shotbuild.plan.graph import Plan, upstream
+from shotbuild.records import Action, ActionResult, Chosen, Digest, Origin, Output, SourceFile, Step
+from shotbuild.store.interface import ActionCache
+
+CONTENDED_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders:
+    """How to build. source: a project file → its digest; bring: the same bytes into the store; lookup: step and action
+    digest → a result whose bytes are all there; run: executes one action; record: told of each step with its result,
+    before anyone else; locks: folder of lock files; jobs: how many run at once; frozen: generate nothing."""
+
+    source: Callable[[SourceFile], Digest]
+    bring: Callable[[SourceFile, Digest], None]
+    lookup: Callable[[Step, str], ActionResult | None]
+    run: Callable[[Action], ActionResult]
+    record: "Callable[[Done], None]"
+    actions: ActionCache
+    locks: Path
+    jobs: int
+    frozen: bool
+    fail_fast: bool
+    cancel: threading.Event
+    hear: Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A step with its result. action: the digest of its manifest; ran: executed in this build."""
+
+    step: Step
+    action: str
+    bound: Action
+    result: ActionResult
+    ran: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    done: tuple[Done, ...]
+    failed: tuple[Failed, ...]
+    skipped: tuple[Skipped, ...]
+
+
+@dataclass(slots=True)
+class _Job:
+    """A step that was bound, with the lock that keeps other processes from making the same."""
+
+    step: Step
+    action: Action
+    text: str
+    digest: str
+    lock: FileLock | None = None
+    announced: bool = False
+    followers: list["_Job"] = field(default_factory=list)
+
+
+def build(plan: Plan, orders: Orders) -> Report:
+    """Brings every step of the plan to a result. Failures do not stop what does not need them, unless fail_fast.
+
+    KeyboardInterrupt stops what runs and passes on; everything that was finished stays recorded.
+    """
+    return _Build(plan, orders).loop()
+
+
+class _Build:
+    def __init__(self, plan: Plan, orders: Orders) -> None:
+        self.plan, self.orders = plan, orders
+        self.rank = {step.name: index for index, step in enumerate(plan.steps)}
+        self.missing = {step.name: len(set(upstream(step))) for step in plan.steps}
+        self.readers: dict[str, list[Step]] = {}
+        for step in plan.steps:
+            for name in set(upstream(step)):
+                self.readers.setdefault(name, []).append(step)
+        self.ready: list[tuple[int, int, Step]] = []
+        self.contended: list[_Job] = []
+        self.running: dict[Future[ActionResult], _Job] = {}
+        self.making: dict[str, _Job] = {}
+        self.done: dict[str, Done] = {}
+        self.failed: dict[str, Failed] = {}
+        self.skipped: dict[str, Skipped] = {}
+
+    def loop(self) -> Report:
+        self.orders.hear(Planned(steps=len(self.plan.steps)))
+        for step in self.plan.steps:
+            if not self.missing[step.name]:
+                self._push(step)
+        with ThreadPoolExecutor(self.orders.jobs, thread_name_prefix="step") as pool:
+            try:
+                while self.ready or self.running or self.contended:
+                    self._start(pool)
+                    self._collect()
+            except BaseException:
+                # Whatever goes wrong here, a program that was started is stopped before the pool is waited for.
+                self.orders.cancel.set()
+                raise
+            finally:
+                self._let_go(pool)
+        return Report(
+            done=tuple(self.done.values()), failed=tuple(self.failed.values()), skipped=tuple(self.skipped.values())
+        )
+
+    def _start(self, pool: ThreadPoolExecutor) -> None:
+        contended, self.contended = self.contended, []
+        for job in contended:
+            self._claim(job, pool)
+        while self.ready and len(self.running) < self.orders.jobs:
+            step = heapq.heappop(self.ready)[2]
+            if step.name in self.skipped:
+                continue
+            if self.orders.fail_fast and self.failed:
+                self._skip(step, next(iter(self.failed)))
+                continue
+            try:
+                self._want(step, pool)
+            except ShotbuildError as error:
+                self._fail(step, error)
+
+    def _want(self, step: Step, pool: ThreadPoolExecutor) -> None:
+        """Binds a step and finds its result; what nobody has made is claimed."""
+        action = bind(step, self._digest)
+        text = manifest(action)
+        job = _Job(step, action, text, of_text(text).sha256)
+        result = self.orders.lookup(step, job.digest)
+        if result is not None:
+            self._finish(job, result, ran=False)
+        elif step.generates and self.orders.frozen:
+            raise GateError(
+                f"{step.name} is missing, and a frozen build generates nothing",
+                location=step.location,
+                hint="build without --frozen where generating is allowed, then commit the ledger and share the store",
+            )
+        elif job.digest in self.making:
+            self.making[job.digest].followers.append(job)
+        else:
+            self._claim(job, pool)
+
+    def _claim(self, job: _Job, pool: ThreadPoolExecutor) -> None:
+        """Runs a job unless another process holds its lock; that one's result is looked for again soon."""
+        lock = files.try_lock(self.orders.locks / f"{job.digest}.lock")
+        if lock is None:
+            if not job.announced:
+                self.orders.hear(Waiting(step=job.step))
+                job.announced = True
+            self.contended.append(job)
+            return
+        job.lock = lock
+        result = self.orders.lookup(job.step, job.digest)
+        if result is not None:
+            self._release(job)
+            self._finish(job, result, ran=False)
+            return
+        self.orders.hear(Started(step=job.step))
+        self.making[job.digest] = job
+        self.running[pool.submit(self._run, job)] = job
+
+    def _run(self, job: _Job) -> ActionResult:
+        """In a thread of the pool."""
+        for name, origin in job.step.inputs:
+            if isinstance(origin, SourceFile):
+                self.orders.bring(origin, dict(job.action.inputs)[name])
+        return self.orders.run(job.action)
+
+    def _collect(self) -> None:
+        if not self.running:
+            if self.contended:
+                self.orders.cancel.wait(CONTENDED_SECONDS)
+            return
+        timeout = CONTENDED_SECONDS if self.contended else None
+        ended, _ = wait(self.running, timeout=timeout, return_when=FIRST_COMPLETED)
+        for future in ended:
+            job = self.running.pop(future)
+            del self.making[job.digest]
+            self._settle(job, future)
+
+    def _settle(self, job: _Job, future: Future[ActionResult]) -> None:
+        try:
+            result = future.result()
+            self.orders.actions.put(job.digest, result, job.text)
+        except ShotbuildError as error:
+            self._release(job)
+            for each in (job, *job.followers):
+                self._fail(each.step, error)
+            return
+        self._release(job)
+        self._finish(job, result, ran=True)
+        for each in job.followers:
+            self._finish(each, result, ran=False)
+
+    def _finish(self, job: _Job, result: ActionResult, *, ran: bool) -> None:
+        done = Done(step=job.step, action=job.digest, bound=job.action, result=result, ran=ran)
+        self.done[job.step.name] = done
+        self.orders.record(done)
+        self.orders.hear(Finished(step=job.step, result=result, ran=ran))
+        for reader in self.readers.get(job.step.name, ()):
+            self.missing[reader.name] -= 1
+            if not self.missing[reader.name] and reader.name not in self.skipped:
+                self._push(reader)
+
+    def _fail(self, step: Step, error: ShotbuildError) -> None:
+        if isinstance(error, Cancelled):
+            self._skip(step, step.name)
+            return
+        self.failed[step.name] = failure = Failed(step=step, error=error)
+        self.orders.hear(failure)
+        if self.orders.fail_fast:
+            self.orders.cancel.set()
+        self._skip_all(self.readers.get(step.name, ()), step.name)
+
+    def _skip(self, step: Step, because: str) -> None:
+        self._skip_all([step], because)
+
+    def _skip_all(self, steps: Iterable[Step], because: str) -> None:
+        waiting = list(steps)
+        while waiting:
+            step = waiting.pop()
+            if step.name in self.skipped:
+                continue
+            self.skipped[step.name] = skipped = Skipped(step=step, because=because)
+            self.orders.hear(skipped)
+            waiting += self.readers.get(step.name, ())
+
+    def _push(self, step: Step) -> None:
+        heapq.heappush(self.ready, (-step.priority, self.rank[step.name], step))
+
+    def _digest(self, origin: Origin) -> Digest:
+        if isinstance(origin, Output):
+            return self.done[origin.step].result.output(origin.name)
+        return origin.digest if isinstance(origin, Chosen) else self.orders.source(origin)
+
+    def _release(self, job: _Job) -> None:
+        if job.lock is not None:
+            Path(job.lock.lock_file).unlink(missing_ok=True)
+            job.lock.release()
+
+    def _let_go(self, pool: ThreadPoolExecutor) -> None:
+        pool.shutdown(wait=True, cancel_futures=True)
+        for job in self.running.values():
+            self._release(job)

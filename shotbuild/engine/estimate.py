@@ -1,0 +1,58 @@
+"""What is left to make → what it costs, before a cent is spent."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+from shotbuild.errors import LimitReached
+from shotbuild.records import Price
+from shotbuild.units import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """known: the sum of all known prices by currency; unknown: how many steps have none; exact: no estimate among them."""
+
+    known: tuple[Money, ...]
+    unknown: int
+    exact: bool
+
+    @property
+    def free(self) -> bool:
+        return not self.known and not self.unknown
+
+    def __str__(self) -> str:
+        parts = [str(money) for money in self.known] + ([f"{self.unknown} of unknown price"] if self.unknown else [])
+        return " + ".join(parts) or "free"
+
+
+def bill(prices: Iterable[Price]) -> Bill:
+    sums: dict[str, Fraction] = {}
+    unknown, exact = 0, True
+    for price in prices:
+        if price.amount is None:
+            unknown += 1
+        elif price.amount:
+            sums[price.currency] = sums.get(price.currency, Fraction(0)) + price.amount
+            exact = exact and price.exact
+    return Bill(
+        known=tuple(Money(amount, currency) for currency, amount in sorted(sums.items())), unknown=unknown, exact=exact
+    )
+
+
+def check_budget(bill: Bill, limit: Money | None) -> None:
+    """Errors: LimitReached when a bill passes the limit, has a price that is unknown, or costs anything without a limit."""
+    if bill.free:
+        return
+    if limit is None:
+        raise LimitReached(
+            f"this build costs {bill}, and no budget was given",
+            hint="set `budget: {limit: …}` in shotbuild.yaml, or pass --max-cost",
+        )
+    over = [money for money in bill.known if money.currency != limit.currency or money.amount > limit.amount]
+    if over or bill.unknown:
+        raise LimitReached(
+            f"this build costs {bill}, the limit is {limit}",
+            cause="an unknown price counts as over any limit" if bill.unknown else None,
+            hint="build fewer shots, or raise the limit",
+        )

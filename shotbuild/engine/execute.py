@@ -1,0 +1,85 @@
+"""One Action in a fresh folder: inputs verified, the stage run and its outputs probed, then kept in the store."""
+
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shotbuild.digest import of_action
+from shotbuild.errors import ShotbuildError, StoreError
+from shotbuild.host import files
+from shotbuild.records import Action, ActionResult, Digest
+from shotbuild.stages.interface import Stage, Work
+from shotbuild.store.interface import BlobStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """What executing needs. folder: for fresh folders, on the store's file system; verified: digests already read by
+    this build, so that a file with many readers is verified once."""
+
+    blobs: BlobStore
+    stage: Callable[[str], Stage]
+    ffmpeg: Path
+    folder: Path
+    cancel: threading.Event
+    verified: set[Digest] = field(default_factory=set)
+
+
+def execute(action: Action, shop: Workshop) -> ActionResult:
+    """Runs an action; its outputs are in the store when this returns. Errors: ShotbuildError of the stage or the store."""
+    stage = shop.stage(action.recipe.stage)
+    began = time.monotonic()
+    folder = Path(tempfile.mkdtemp(prefix=f"{action.recipe.stage}-", dir=shop.folder))
+    try:
+        work = Work(
+            action=of_action(action).sha256,
+            parameters=action.recipe.parameters,
+            pins=action.recipe.pins,
+            inputs={name: _verified(digest, shop) for name, digest in action.inputs},
+            outputs=action.outputs,
+            into=folder,
+            ffmpeg=shop.ffmpeg,
+            cancel=shop.cancel,
+        )
+        stage.run(work)
+        stage.check(work)
+        outputs = tuple((name, shop.blobs.adopt(_made(folder / name))) for name in action.outputs)
+        shop.verified.update(digest for _, digest in outputs)
+        return ActionResult(outputs=outputs, milliseconds=int((time.monotonic() - began) * 1000))
+    except OSError as error:
+        raise StoreError(
+            f"{action.recipe.stage} could not write its result", cause=str(error), hint=_remedy(error)
+        ) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Removes the folders of builds that were killed. Each living build holds the lock beside its own folder."""
+    for lock_file in folder.glob("*.lock"):
+        lock = files.try_lock(lock_file)
+        if lock is not None:
+            shutil.rmtree(lock_file.with_suffix(""), ignore_errors=True)
+            lock_file.unlink(missing_ok=True)
+            lock.release()
+
+
+def _verified(digest: Digest, shop: Workshop) -> Path:
+    if digest not in shop.verified:
+        shop.blobs.verify(digest)
+        shop.verified.add(digest)
+    return shop.blobs.path(digest)
+
+
+def _made(file: Path) -> Path:
+    if file.is_symlink() or not file.is_file():
+        raise ShotbuildError(f"the stage did not write {file.name}", hint="this is a fault of the stage, please report it")
+    return file
+
+
+def _remedy(error: OSError) -> str:
+    return "free some space on the disk and build again" if error.errno == 28 else "check the disk and the project's folder"

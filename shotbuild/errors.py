@@ -1,0 +1,178 @@
+"""What can go wrong, as one tree, and how it is told: where, what, cause, remedy. Knows nothing of files or terminals.
+
+ShotbuildError            expected: a message, no traceback
+  SpecError        2      YAML, lock or ledger; always has a Location       SpecErrors  2   all of one run together
+  PlanError        2      cycle, unknown target, recipe without a pin       PluginError 2
+  StepFailed       1      which Step, which Action, what caused it; other Steps go on
+  ProviderError    1      ProviderRefused: never retried · ProviderUnavailable: retried
+  ProcessError     1      argv, exit code or signal, last lines of stderr   Cancelled: stopped because it was asked to
+  MediaError       1      a picture or sound file is not what it has to be
+  StoreError       1      a blob is missing or does not match its digest
+  GateError        3      --frozen, checks
+  NeedsPerson      5      a decision that only a person can take
+  LimitReached     6      budget or take limit
+anything else      70     our bug
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+EXCERPT_WIDTH = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """A place in a file of the project. file: posix path relative to the root; line, column: from 1.
+
+    It stands here, below `records`, because an error needs it. Never compared and never digested by its holders.
+    """
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+class ShotbuildError(Exception):
+    """An expected failure. message: what is wrong; cause: the facts behind it; hint: what to do about it."""
+
+    exit_code = 1
+
+    def __init__(
+        self, message: str, *, location: Location | None = None, cause: str | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.location = location
+        self.cause = cause
+        self.hint = hint
+
+    def __reduce__(self) -> tuple[Callable[..., "ShotbuildError"], tuple[object, ...]]:
+        return _rebuild, (type(self), self.message, self.location, self.cause, self.hint)
+
+
+def _rebuild(
+    kind: type[ShotbuildError], message: str, location: Location | None, cause: str | None, hint: str | None
+) -> ShotbuildError:
+    error = kind.__new__(kind)
+    ShotbuildError.__init__(error, message, location=location, cause=cause, hint=hint)
+    return error
+
+
+class SpecError(ShotbuildError):
+    """A written file (YAML, template, lock, ledger) says something that cannot be. Always has a place."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, location: Location, cause: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message, location=location, cause=cause, hint=hint)
+
+
+class SpecErrors(ShotbuildError):
+    """Every SpecError of one run, in the order of file, line and column."""
+
+    exit_code = 2
+
+    def __init__(self, errors: Sequence[SpecError]) -> None:
+        self.errors = tuple(sorted(errors, key=_place))
+        super().__init__(f"{len(self.errors)} errors" if len(self.errors) != 1 else "1 error")
+
+    def __reduce__(self) -> tuple[Callable[..., ShotbuildError], tuple[object, ...]]:
+        return SpecErrors, (self.errors,)
+
+
+class PlanError(ShotbuildError):
+    exit_code = 2
+
+
+class PluginError(ShotbuildError):
+    exit_code = 2
+
+
+class StepFailed(ShotbuildError):
+    """One step of a build failed; the message starts with the step's name."""
+
+
+class ProviderError(ShotbuildError):
+    pass
+
+
+class ProviderRefused(ProviderError):
+    """The provider will not make this; asking again unchanged is pointless."""
+
+
+class ProviderUnavailable(ProviderError):
+    """The provider did not answer this time."""
+
+
+class ProcessError(ShotbuildError):
+    """A program ended badly: exit code or signal, and the last lines that it wrote to stderr (in `cause`)."""
+
+
+class Cancelled(ShotbuildError):
+    """Work was stopped because the build was interrupted."""
+
+    exit_code = 130
+
+
+class MediaError(ShotbuildError):
+    """A picture or sound file is not what it has to be."""
+
+
+class StoreError(ShotbuildError):
+    pass
+
+
+class GateError(ShotbuildError):
+    exit_code = 3
+
+
+class NeedsPerson(ShotbuildError):
+    exit_code = 5
+
+
+class LimitReached(ShotbuildError):
+    exit_code = 6
+
+
+def nearest(word: str, known: Sequence[str]) -> str | None:
+    """The known word closest to a misspelt one, or None when none is close."""
+    matches = get_close_matches(word[:80], known, n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+def render(error: ShotbuildError, read_line: Callable[[Location], str | None] = lambda _: None) -> str:
+    """An error as people read it: place and message, the line with a caret, cause, hint. read_line: text at a place."""
+    if isinstance(error, SpecErrors):
+        return "\n\n".join(render(each, read_line) for each in error.errors) + f"\n\n{error.message}"
+    place = f"{error.location}: " if error.location else ""
+    parts = [f"{_printable(place)}error: {_printable(error.message)}"]
+    text = read_line(error.location) if error.location else None
+    if text is not None and error.location is not None:
+        parts.append(_excerpt(text, error.location))
+    if error.cause:
+        parts.append(f"cause: {_printable(error.cause)}")
+    if error.hint:
+        parts.append(f"\nhint: {_printable(error.hint)}")
+    return "\n".join(parts)
+
+
+def _excerpt(text: str, location: Location) -> str:
+    start = max(0, location.column - 1 - EXCERPT_WIDTH // 2) if len(text) > EXCERPT_WIDTH else 0
+    shown = "".join(char if char.isprintable() else " " for char in text[start : start + EXCERPT_WIDTH])
+    gutter = f"{location.line:>5} | "
+    caret = " " * (len(gutter) - 2) + "| " + " " * (location.column - 1 - start) + "^"
+    return f"{gutter}{shown.rstrip()}\n{caret}"
+
+
+def _printable(text: str) -> str:
+    """Hostile text must not steer a terminal: control characters are shown as escapes, line ends stay."""
+    return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
+
+
+def _place(error: SpecError) -> tuple[str, int, int]:
+    assert error.location is not None
+    return error.location.file, error.location.line, error.location.column

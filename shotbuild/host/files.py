@@ -1,0 +1,140 @@
+"""Files written whole or not at all, copied by reflink where the file system can, and locked between processes."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from shotbuild.digest import CHUNK
+from shotbuild.records import Digest
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Replaces a file by its new content, durable and never half. Errors: OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with staged(path) as temporary:
+        with temporary.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+
+
+@contextmanager
+def staged(path: Path, mode: int | None = None) -> Iterator[Path]:
+    """A temporary file beside `path` that takes its place when the block ends well, and is removed when it does not.
+
+    mode: permission bits; None = what the umask gives to a new file.
+    """
+    temporary = temporary_beside(path)
+    try:
+        yield temporary
+        os.chmod(temporary, 0o666 & ~_umask() if mode is None else mode)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def temporary_beside(path: Path) -> Path:
+    """A new empty file in the folder of `path`, for the caller to fill, rename or remove."""
+    handle, name = tempfile.mkstemp(prefix=".shotbuild-", dir=path.parent)
+    os.close(handle)
+    return Path(name)
+
+
+def sync_file(path: Path) -> None:
+    _sync(path, os.O_RDONLY)
+
+
+def sync_folder(path: Path) -> None:
+    """Makes renames in a folder durable, where the system can do that."""
+    if hasattr(os, "O_DIRECTORY"):
+        _sync(path, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copies the bytes of a file: a reflink on file systems that have them, a copy by the kernel elsewhere."""
+    with source.open("rb") as reader, target.open("wb") as writer:
+        if not _copy_in_kernel(reader.fileno(), writer.fileno()):
+            reader.seek(0)
+            writer.seek(0)
+            writer.truncate()
+            shutil.copyfileobj(reader, writer, CHUNK)
+
+
+def copy_hashed(source: Path, target: Path) -> Digest:
+    """Copies the bytes of a file and says what they were."""
+    digest, size = hashlib.sha256(), 0
+    with source.open("rb") as reader, target.open("wb") as writer:
+        while chunk := reader.read(CHUNK):
+            digest.update(chunk)
+            writer.write(chunk)
+            size += len(chunk)
+    return Digest(sha256=digest.hexdigest(), size=size)
+
+
+def append_line(path: Path, line: str) -> None:
+    """Adds a line to a file, durable before the call returns. A last line without its end is not glued to the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab+") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, size - 1))
+        torn = size > 0 and stream.read(1) != b"\n"
+        stream.write((b"\n" if torn else b"") + line.encode() + b"\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    sync_folder(path.parent)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Waits until this process alone holds the lock file; the system lets go of it when a process dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path):
+        yield
+
+
+def try_lock(path: Path) -> FileLock | None:
+    """Takes the lock file now, or gives None when another process has it. The caller releases it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return None
+    return lock
+
+
+def _copy_in_kernel(reader: int, writer: int) -> bool:
+    copy_range = getattr(os, "copy_file_range", None)
+    if copy_range is None:
+        return False
+    left = os.fstat(reader).st_size
+    while left > 0:
+        try:
+            done = copy_range(reader, writer, left)
+        except OSError:
+            return False
+        if done == 0:
+            return False
+        left -= done
+    return True
+
+
+def _sync(path: Path, flags: int) -> None:
+    handle = os.open(path, flags)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _umask() -> int:
+    current = os.umask(0o022)
+    os.umask(current)
+    return current

@@ -1,0 +1,142 @@
+"""Runs one program to its end, or stops it with its whole process group. Knows nothing of ffmpeg or of steps."""
+
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import IO
+
+from shotbuild.errors import Cancelled, ProcessError
+
+STDERR_LINES = 12
+GRACE_SECONDS = 2.0
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    cwd: Path,
+    cancel: threading.Event | None = None,
+    feed: Iterable[bytes] | None = None,
+    deadline: float | None = None,
+) -> tuple[str, str]:
+    """Runs argv (never a shell) in cwd; returns its stdout and stderr as text.
+
+    feed: written to stdin chunk by chunk; cancel: stops it when set; deadline: seconds it may take.
+    Errors: ProcessError when it cannot start, ends with another code than 0 or takes too long; Cancelled; what feed raises.
+    """
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        process = _start(argv, cwd, stdout, stderr, piped=feed is not None)
+        feeder = _Feeder(process.stdin, feed) if feed is not None and process.stdin is not None else None
+        try:
+            late = _wait(process, cancel, deadline, feeder)
+        finally:
+            _kill_group(process)
+            if feeder is not None:
+                feeder.join()
+        if cancel is not None and cancel.is_set():
+            raise Cancelled(f"{Path(argv[0]).name} was stopped")
+        if feeder is not None and feeder.failure is not None:
+            raise feeder.failure
+        errors = _text(stderr)
+        if late or process.returncode != 0:
+            raise ProcessError(_how_it_ended(argv, process.returncode, deadline if late else None), cause=_tail(errors))
+        return _text(stdout), errors
+
+
+class _Feeder(threading.Thread):
+    """Writes chunks to a pipe; a reader that went away ends it quietly, a chunk that cannot be made is kept as `failure`."""
+
+    def __init__(self, pipe: IO[bytes], feed: Iterable[bytes]) -> None:
+        super().__init__(daemon=True)
+        self.failure: Exception | None = None
+        self._pipe, self._feed = pipe, feed
+        self.start()
+
+    def run(self) -> None:
+        try:
+            for chunk in self._feed:
+                self._pipe.write(chunk)
+        except BrokenPipeError:
+            pass  # the program's own exit code and stderr say why
+        except Exception as failure:
+            self.failure = failure
+        finally:
+            try:
+                self._pipe.close()
+            except BrokenPipeError:
+                pass
+
+
+def _start(
+    argv: Sequence[str], cwd: Path, stdout: IO[bytes], stderr: IO[bytes], *, piped: bool
+) -> subprocess.Popen[bytes]:
+    # FFREPORT would make ffmpeg write a file of its own; locale and time zone must not reach any output.
+    env = {name: value for name, value in os.environ.items() if name != "FFREPORT"}
+    env |= {"LC_ALL": "C", "TZ": "UTC", "AV_LOG_FORCE_NOCOLOR": "1"}
+    try:
+        return subprocess.Popen(
+            argv,
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        raise ProcessError(f"{argv[0]} cannot be started", cause=str(error)) from error
+
+
+def _wait(
+    process: subprocess.Popen[bytes], cancel: threading.Event | None, deadline: float | None, feeder: _Feeder | None
+) -> bool:
+    """Waits for the end; True when the deadline passed first."""
+    end = None if deadline is None else time.monotonic() + deadline
+    while True:
+        try:
+            process.wait(timeout=0.1)
+            return False
+        except subprocess.TimeoutExpired:
+            if cancel is not None and cancel.is_set():
+                return False
+            if feeder is not None and feeder.failure is not None:
+                return False
+            if end is not None and time.monotonic() > end:
+                return True
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    for stop in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is not None:
+            return
+        try:
+            os.killpg(process.pid, stop)
+        except ProcessLookupError:
+            pass
+        try:
+            process.wait(timeout=GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _text(stream: IO[bytes]) -> str:
+    stream.seek(0)
+    return stream.read().decode("utf-8", "replace")
+
+
+def _tail(errors: str) -> str:
+    return "\n".join(errors.strip().splitlines()[-STDERR_LINES:]) or "it said nothing on stderr"
+
+
+def _how_it_ended(argv: Sequence[str], code: int, deadline: float | None) -> str:
+    name = Path(argv[0]).name
+    if deadline is not None:
+        return f"{name} took longer than {deadline:g} s and was stopped"
+    if code < 0:
+        return f"{name} was ended by signal {signal.Signals(-code).name}"
+    return f"{name} ended with exit code {code}"

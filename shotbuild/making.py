@@ -1,0 +1,177 @@
+"""A Plan → results in out/: checks the lock and the price, runs the engine, links what came out. One call, one build."""
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from shotbuild.engine.build import Orders, Report, build
+from shotbuild.engine.estimate import Bill, bill
+from shotbuild.engine.events import Event, Failed, Linked, Skipped
+from shotbuild.engine.execute import Workshop, clear_leftovers, execute
+from shotbuild.errors import GateError, StoreError
+from shotbuild.host import files
+from shotbuild.plan.graph import Plan
+from shotbuild.plugins import Registry
+from shotbuild.records import Lock, Project
+from shotbuild.rooms import Rooms
+from shotbuild.spec.lockfile import FILE as LOCK_FILE
+from shotbuild.spec.lockfile import differences, extended
+from shotbuild.units import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildOptions:
+    """jobs: steps at once, None = one per core; frozen: generate nothing and hold the lock; max_cost: for this build."""
+
+    jobs: int | None = None
+    frozen: bool = False
+    fail_fast: bool = False
+    max_cost: Money | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """What a build did. ran, cached, generated: names of steps, generated among ran; linked: paths below out/ that were
+    written; present: all paths below out/ that the build answers for."""
+
+    ran: tuple[str, ...]
+    cached: tuple[str, ...]
+    generated: tuple[str, ...]
+    failed: tuple[Failed, ...]
+    skipped: tuple[Skipped, ...]
+    linked: tuple[str, ...]
+    present: tuple[str, ...]
+    cost: Bill
+    seconds: float
+
+    @property
+    def exit_code(self) -> int:
+        return max((failure.error.exit_code for failure in self.failed), default=0)
+
+
+def make(
+    plan: Plan,
+    project: Project,
+    rooms: Rooms,
+    registry: Registry,
+    now: Lock,
+    options: BuildOptions,
+    cancel: threading.Event,
+    hear: Callable[[Event], None],
+) -> Built:
+    """Brings a plan to results. now: the pins as they resolve. Errors: GateError for the lock; KeyboardInterrupt passes."""
+    began = time.monotonic()
+    hold_lock(rooms, now, frozen=options.frozen)
+    try:
+        report = _run(plan, project, rooms, registry, options, cancel, hear)
+        if any(isinstance(failure.error, StoreError) for failure in report.failed) and not cancel.is_set():
+            # Damaged bytes were set aside, so what made them is missing now: once more makes it again.
+            report = _joined(report, _run(plan, project, rooms, registry, options, cancel, hear))
+        linked, present = _link(plan, report, project, rooms, hear)
+    finally:
+        rooms.memory.save()
+    ran = [done for done in report.done if done.ran]
+    return Built(
+        ran=tuple(done.step.name for done in ran),
+        cached=tuple(done.step.name for done in report.done if not done.ran),
+        generated=tuple(done.step.name for done in ran if done.step.generates),
+        failed=report.failed,
+        skipped=report.skipped,
+        linked=linked,
+        present=present,
+        cost=bill(done.result.price for done in ran),
+        seconds=time.monotonic() - began,
+    )
+
+
+def hold_lock(rooms: Rooms, now: Lock, *, frozen: bool) -> None:
+    """Compares the pins with the lock. A frozen build refuses a difference; another one says it, and adds what is new."""
+    locked = rooms.read_lock()
+    if locked is None:
+        if frozen:
+            raise GateError(
+                f"there is no {LOCK_FILE}, and a frozen build needs it",
+                hint=f"run `shotbuild build` once and commit {LOCK_FILE}",
+            )
+        rooms.write_lock(now)
+        return
+    found = differences(locked, now)
+    hint = "use what the lock names, or take the new one on with `shotbuild lock --update`"
+    if frozen and (found or extended(locked, now) != locked):
+        raise GateError(f"{LOCK_FILE} does not match", cause="\n".join(found) or "a pin is not in it yet", hint=hint)
+    for sentence in found:
+        rooms.warn(f"{sentence}; {hint}")
+    if not frozen:
+        rooms.write_lock(extended(locked, now))
+
+
+def _run(
+    plan: Plan,
+    project: Project,
+    rooms: Rooms,
+    registry: Registry,
+    options: BuildOptions,
+    cancel: threading.Event,
+    hear: Callable[[Event], None],
+) -> Report:
+    work = rooms.folder("work")
+    clear_leftovers(work)
+    own = work / f"{os.getpid()}-{time.monotonic_ns()}"
+    own.mkdir()
+    with files.locked(own.with_suffix(".lock")):
+        try:
+            shop = Workshop(
+                blobs=rooms.blobs,
+                stage=registry.stage,
+                ffmpeg=rooms.ffmpeg(project),
+                folder=own,
+                cancel=cancel,
+            )
+
+            orders = Orders(
+                source=rooms.source,
+                bring=rooms.bring,
+                lookup=rooms.lookup,
+                run=lambda action: execute(action, shop),
+                record=rooms.record,
+                actions=rooms.actions,
+                locks=rooms.folder("locks"),
+                jobs=options.jobs or _cores(),
+                frozen=options.frozen,
+                fail_fast=options.fail_fast,
+                cancel=cancel,
+                hear=hear,
+            )
+            return build(plan, orders)
+        finally:
+            shutil.rmtree(own, ignore_errors=True)
+
+
+def _link(
+    plan: Plan, report: Report, project: Project, rooms: Rooms, hear: Callable[[Event], None]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Puts finished results under their names: (written, all)."""
+    results = {done.step.name: done.result for done in report.done}
+    linked: list[str] = []
+    present: list[str] = []
+    for link in plan.links:
+        if link.step in results:
+            present.append(link.path)
+            if rooms.link(link, results[link.step].output(link.output), hard=project.settings.link == "hardlink"):
+                linked.append(link.path)
+                hear(Linked(path=link.path))
+    return tuple(linked), tuple(present)
+
+
+def _joined(first: Report, second: Report) -> Report:
+    """Two runs as one: what ran in the first counts as having run."""
+    ran = {done.step.name for done in first.done if done.ran}
+    done = tuple(replace(each, ran=each.ran or each.step.name in ran) for each in second.done)
+    return replace(second, done=done)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

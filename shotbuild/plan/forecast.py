@@ -1,0 +1,77 @@
+"""What a build would do, before it does anything: every Step as `new`, `changed` or `cached`, with the reason.
+
+Walks the plan as the engine will, with the same bind and the same look-ups, but runs nothing. Where a step that has to run
+might give the bytes that it gave before, what follows is told as changed; the engine then stops early and runs less.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shotbuild.digest import manifest, of_text
+from shotbuild.plan.bind import bind
+from shotbuild.plan.explain import changed_fields
+from shotbuild.plan.graph import Plan, upstream
+from shotbuild.records import ActionResult, Chosen, Digest, Origin, Output, SourceFile, Step
+
+NEW, CHANGED, CACHED = "new", "changed", "cached"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """state: `new`, `changed` or `cached`; why: in a few words; manifest: the text to be hashed, None while an input is
+    still to be made; last: the text of the last build, None when there was none."""
+
+    step: Step
+    state: str
+    why: str
+    manifest: str | None
+    last: str | None
+    result: ActionResult | None
+
+
+def forecast(
+    plan: Plan,
+    source: Callable[[SourceFile], Digest],
+    lookup: Callable[[Step, str], ActionResult | None],
+    last: Callable[[str], str | None],
+) -> tuple[Forecast, ...]:
+    """source: a project file's digest; lookup: step and action digest → its result; last: step → its last manifest."""
+    results: dict[str, ActionResult] = {}
+    told: list[Forecast] = []
+
+    def digest_of(origin: Origin) -> Digest:
+        if isinstance(origin, Output):
+            return results[origin.step].output(origin.name)
+        return origin.digest if isinstance(origin, Chosen) else source(origin)
+
+    for step in plan.steps:
+        before = last(step.name)
+        waiting = [name for name in upstream(step) if name not in results]
+        if waiting:
+            told.append(_told(step, None, before, None, f"{_list(waiting)} will run"))
+            continue
+        text = manifest(bind(step, digest_of))
+        result = lookup(step, of_text(text).sha256)
+        if result is not None:
+            results[step.name] = result
+            told.append(Forecast(step=step, state=CACHED, why="up to date", manifest=text, last=before, result=result))
+            continue
+        told.append(_told(step, text, before, None, _reason(before, text)))
+    return tuple(told)
+
+
+def _told(step: Step, text: str | None, before: str | None, result: ActionResult | None, why: str) -> Forecast:
+    state = NEW if before is None else CHANGED
+    return Forecast(step=step, state=state, why=why, manifest=text, last=before, result=result)
+
+
+def _reason(before: str | None, text: str) -> str:
+    if before is None:
+        return "not made yet"
+    names = changed_fields(before, text)
+    return f"{_list(names)} changed" if names else "its result is no longer in the store"
+
+
+def _list(names: tuple[str, ...] | list[str]) -> str:
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"

@@ -1,0 +1,72 @@
+"""The Plan: Steps in an order in which they can run, the files to link at the end, and questions about who needs whom."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import networkx as nx
+
+from shotbuild.records import Output, Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A result under its human name. path: posix, below out/; step, output: what is put there."""
+
+    path: str
+    step: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """steps: each after those that it reads; names are unique."""
+
+    steps: tuple[Step, ...]
+    links: tuple[Link, ...]
+
+
+def by_name(plan: Plan) -> Mapping[str, Step]:
+    return {step.name: step for step in plan.steps}
+
+
+def upstream(step: Step) -> tuple[str, ...]:
+    """The names of the steps that a step reads from."""
+    return tuple(origin.step for _, origin in step.inputs if isinstance(origin, Output))
+
+
+def network(plan: Plan) -> "nx.DiGraph[str]":
+    """The plan as a directed graph: an edge leads from a step to one that reads it."""
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    graph.add_nodes_from(step.name for step in plan.steps)
+    graph.add_edges_from((name, step.name) for step in plan.steps for name in upstream(step))
+    return graph
+
+
+def with_needs(graph: "nx.DiGraph[str]", names: Iterable[str]) -> frozenset[str]:
+    """The steps and all that they need."""
+    return _reached(graph.pred, names)
+
+
+def with_dependants(graph: "nx.DiGraph[str]", names: Iterable[str]) -> frozenset[str]:
+    """The steps and all that need them."""
+    return _reached(graph.succ, names)
+
+
+def part(plan: Plan, names: frozenset[str]) -> Plan:
+    """The plan cut down to some steps; the links of the others go too."""
+    return Plan(
+        steps=tuple(step for step in plan.steps if step.name in names),
+        links=tuple(link for link in plan.links if link.step in names),
+    )
+
+
+def _reached(neighbours: Mapping[str, Iterable[str]], names: Iterable[str]) -> frozenset[str]:
+    # One walk for all names: nx.ancestors would be one walk each.
+    waiting = list(names)
+    seen = set(waiting)
+    while waiting:
+        for name in neighbours[waiting.pop()]:
+            if name not in seen:
+                seen.add(name)
+                waiting.append(name)
+    return frozenset(seen)

@@ -1,0 +1,97 @@
+"""Target expressions → Steps: names, `sequence/shot`, globs, `tag:x`, `status:x`, `changed:REV`, `+x`, `x+`."""
+
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+
+import networkx as nx
+
+from shotbuild.errors import PlanError, nearest
+from shotbuild.plan.graph import Plan, network, with_dependants, with_needs
+from shotbuild.records import Project, Step
+
+
+def select(
+    plan: Plan,
+    project: Project,
+    expressions: Iterable[str],
+    states: Mapping[str, str],
+    changed: Mapping[str, frozenset[str]],
+) -> frozenset[str]:
+    """The names of the steps that any of the expressions means. `+x` is x with what it needs, `x+` with what needs it.
+
+    states: step → its state, for `status:`; changed: Git revision → steps that differ from it, for `changed:REV`.
+    Errors: PlanError for an expression that means nothing, with the nearest name.
+    """
+    graph = network(plan)
+    found: set[str] = set()
+    for expression in expressions:
+        found |= _meant(expression, plan, project, graph, states, changed)
+    return frozenset(found)
+
+
+def _meant(
+    expression: str,
+    plan: Plan,
+    project: Project,
+    graph: "nx.DiGraph[str]",
+    states: Mapping[str, str],
+    changed: Mapping[str, frozenset[str]],
+) -> frozenset[str]:
+    core = expression.removeprefix("+").removesuffix("+")
+    names = _named(core, plan, project, states, changed)
+    if names is None:
+        known = _names(plan, project)
+        close = nearest(core, known)
+        raise PlanError(
+            f"no target is called {core!r}" if core else "a target has no name",
+            cause=f"the project has {len(project.shots)} shots, {len(project.sequences)} sequences "
+            f"and {len(project.deliverables)} deliverables",
+            hint=f"write `{close}`" if close else "`shotbuild status` lists the names",
+        )
+    if expression.startswith("+"):
+        names |= with_needs(graph, names)
+    if expression.endswith("+"):
+        names |= with_dependants(graph, names)
+    return names
+
+
+def _named(
+    core: str, plan: Plan, project: Project, states: Mapping[str, str], changed: Mapping[str, frozenset[str]]
+) -> frozenset[str] | None:
+    """The steps that a name or glob means; None when no such thing exists. Things without steps give an empty set."""
+    kind, colon, word = core.partition(":")
+    if colon and kind == "status":
+        return frozenset(name for name, state in states.items() if state == word)
+    if colon and kind == "changed":
+        return changed[word]
+    if colon and kind == "tag":
+        tagged = frozenset(step.name for step in plan.steps if word in step.tags)
+        return tagged if tagged or word in _tags(project) else None
+    steps = frozenset(step.name for step in plan.steps if _matches(step, core))
+    return steps if steps or any(fnmatchcase(name, core) for name in _names(plan, project)) else None
+
+
+def _matches(step: Step, pattern: str) -> bool:
+    if fnmatchcase(step.name, pattern):
+        return True
+    if step.sequence is None:
+        return any(fnmatchcase(shot, pattern) for shot in step.shots)
+    if fnmatchcase(step.sequence, pattern) or (step.deliverable is not None and fnmatchcase(step.deliverable, pattern)):
+        return True
+    return any(fnmatchcase(f"{step.sequence}/{shot}", pattern) for shot in step.shots)
+
+
+def _names(plan: Plan, project: Project) -> list[str]:
+    inside = [f"{sequence.name}/{clip.shot}" for sequence in project.sequences for clip in sequence.clips]
+    return [name for name, _ in _things(project)] + inside + [step.name for step in plan.steps]
+
+
+def _tags(project: Project) -> frozenset[str]:
+    return frozenset(tag for _, tags in _things(project) for tag in tags)
+
+
+def _things(project: Project) -> list[tuple[str, tuple[str, ...]]]:
+    """What a person named, with its tags."""
+    found = [(shot.name, shot.tags) for shot in project.shots]
+    found += [(sequence.name, sequence.tags) for sequence in project.sequences]
+    return found + [(deliverable.name, deliverable.tags) for deliverable in project.deliverables]

@@ -1,0 +1,91 @@
+"""Which providers, stages and profiles there are: the built-in tables, and those of installed packages by entry point.
+
+Built-in stages stand in `stages.catalogue` as `module:object`, as entry points do, and are loaded when a step runs: a plan
+needs to know a stage's version and fields, but not the libraries that it works with.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, TypeVar
+
+from shotbuild.errors import PluginError
+from shotbuild.media.profiles import PROFILES
+from shotbuild.providers.animatic import Animatic
+from shotbuild.providers.interface import Provider
+from shotbuild.records import Profile
+from shotbuild.stages.catalogue import GENERATE, STAGES, Entry
+from shotbuild.stages.interface import Stage
+
+PROVIDERS: Mapping[str, Provider] = {"animatic": Animatic()}
+
+Offered = TypeVar("Offered")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """All that can be named in a spec. stages: what is known of each without loading it; `stage` loads one."""
+
+    providers: Mapping[str, Provider]
+    stages: Mapping[str, Entry]
+    profiles: Mapping[str, Profile]
+    loaded: dict[str, Stage] = field(default_factory=dict)
+
+    def stage(self, name: str) -> Stage:
+        """Errors: PluginError when it cannot be loaded, or is of another version than its entry says."""
+        if name not in self.loaded:
+            entry = self.stages[name]
+            offered = _import(entry.where, f"stage {name!r}")
+            stage: Stage = offered(self.providers) if name == GENERATE else offered()
+            if stage.version != entry.version:
+                raise PluginError(
+                    f"stage {name!r} is version {stage.version}, its entry says {entry.version}",
+                    cause=entry.where,
+                    hint="the package that offers it is broken: install it anew or report it",
+                )
+            self.loaded[name] = stage
+        return self.loaded[name]
+
+
+def registry() -> Registry:
+    """Errors: PluginError when two packages offer the same name, or one cannot be imported."""
+    return Registry(
+        providers=_joined("provider", PROVIDERS, "shotbuild.providers"),
+        stages=_joined("stage", STAGES, "shotbuild.stages"),
+        profiles=_joined("profile", PROFILES, "shotbuild.profiles"),
+    )
+
+
+def _joined(kind: str, built_in: Mapping[str, Offered], group: str) -> dict[str, Offered]:
+    """The built-in table and what packages offer under an entry point group."""
+    joined = dict(built_in)
+    owner = dict.fromkeys(built_in, "shotbuild")
+    for point in sorted(entry_points(group=group), key=lambda point: (point.name, point.value)):
+        package = _package(point)
+        if point.name in owner:
+            raise PluginError(
+                f"two packages offer a {kind} called {point.name!r}",
+                cause=f"{owner[point.name]} and {package}",
+                hint=f"uninstall one of them, for example `pip uninstall {package}`",
+            )
+        owner[point.name] = package
+        joined[point.name] = _import(point.value, f"{kind} {point.name!r} of {package}")
+    return joined
+
+
+def _import(where: str, what: str) -> Any:
+    """The object at `module:name`."""
+    module, _, name = where.partition(":")
+    try:
+        return getattr(import_module(module), name)
+    except Exception as error:  # a package of somebody else's may raise anything while it is imported
+        raise PluginError(
+            f"{what} cannot be loaded from {where}",
+            cause=f"{type(error).__name__}: {error}",
+            hint="uninstall the package, or install what it needs",
+        ) from error
+
+
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else "an unknown package"

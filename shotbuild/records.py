@@ -1,0 +1,410 @@
+"""The nouns. Read this file first. All are frozen values that can be printed, compared and pickled.
+
+A person writes a Project of Shots, Sequences and Deliverables. `plan` turns it into Steps; a Step whose inputs are known
+is an Action; running an Action gives an ActionResult; a generated result that was recorded in a ledger is a Take.
+`Location` (where in a file something was written) stands in `errors`, because errors need it too.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TypeAlias, Union
+
+from shotbuild.errors import Location
+from shotbuild.units import Duration, Money, Size
+
+Value: TypeAlias = Union[str, int, bool, None, tuple["Value", ...], "Fields"]
+"""What may stand in a manifest: text, whole numbers, truth, nothing, lists and named fields. Never a float."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Named values, sorted by name: a mapping that can be hashed. Make one with `fields(...)`."""
+
+    items: tuple[tuple[str, Value], ...] = ()
+
+    def __iter__(self) -> Iterator[tuple[str, Value]]:
+        return iter(self.items)
+
+    def get(self, name: str) -> Value:
+        """The value of a name; None when it is not there."""
+        return next((value for key, value in self.items if key == name), None)
+
+    def text(self, name: str) -> str:
+        value = self.get(name)
+        if not isinstance(value, str):
+            raise TypeError(f"field {name!r} is {value!r}, not text")
+        return value
+
+    def integer(self, name: str) -> int:
+        value = self.get(name)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise TypeError(f"field {name!r} is {value!r}, not a whole number")
+        return value
+
+    def fraction(self, name: str) -> Fraction:
+        """An exact number that was written as text, such as `24000/1001`."""
+        return Fraction(self.text(name))
+
+    def rows(self, name: str) -> "tuple[Fields, ...]":
+        """A list of named fields; empty when the name is not there."""
+        value = self.get(name)
+        rows = () if value is None else value
+        if not isinstance(rows, tuple):
+            raise TypeError(f"field {name!r} is {value!r}, not a list")
+        return tuple(row for row in rows if isinstance(row, Fields))
+
+
+def fields(**values: Value) -> Fields:
+    return Fields(tuple(sorted(values.items())))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """Bytes by content. sha256: 64 hexadecimal digits; size: in bytes. Word from the Remote Execution API."""
+
+    sha256: str
+    size: int
+
+    def __str__(self) -> str:
+        return self.sha256
+
+    @property
+    def short(self) -> str:
+        return self.sha256[:8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """What exactly does the work. provider: a provider or tool; model; version: exact, for tools the build."""
+
+    provider: str
+    model: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """The complete request of one step: stage and its version, the pins of all that works on it, every parameter."""
+
+    stage: str
+    version: int
+    pins: tuple[Pin, ...]
+    parameters: Fields
+
+
+# --- what the person wrote ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """The common ground of a cut. rate: frames per second, exact; color: name of a colour standard; pixels: ffmpeg name."""
+
+    size: Size
+    rate: Fraction
+    color: str
+    pixels: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderUse:
+    """A provider under the project's own name. use: the provider's name; settings: its own fields; model: None = default."""
+
+    name: str
+    use: str
+    model: str | None
+    at_once: int | None
+    settings: Fields
+    location: Location = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A picture that a shot is made from. role: what it is for (`first_frame`, …); path: in the project."""
+
+    role: str
+    path: str
+    location: Location = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finish:
+    """One finishing stage that was asked for. stage: its name; settings: its fields."""
+
+    stage: str
+    settings: Fields
+    location: Location = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shot:
+    """What should be seen. Either `plate` (an existing file) or `prompt` (rendered) with a provider; never both.
+
+    seed: None = derived from the names; takes: how many to make; continues: the shot on whose last frame it starts;
+    settings: the provider's own fields; priority: higher runs earlier; fit: how a picture of another shape is placed.
+    """
+
+    name: str
+    title: str
+    prompt: str | None
+    plate: str | None
+    provider: str
+    model: str | None
+    seed: int | None
+    takes: int
+    duration: Duration | None
+    format: Format
+    references: tuple[Reference, ...]
+    continues: str | None
+    finish: tuple[Finish, ...]
+    settings: Fields
+    tags: tuple[str, ...]
+    priority: int
+    fit: str
+    location: Location = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """How a clip comes in over the one before it. kind: `dissolve`; duration: the overlap."""
+
+    kind: str
+    duration: Duration
+    location: Location = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip:
+    """One shot in a cut. start, end: the part used, on the shot's own clock (end None = to its end); sound: is it heard."""
+
+    shot: str
+    start: Duration
+    end: Duration | None
+    transition: Transition | None
+    sound: bool
+    location: Location = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioTrack:
+    """A sound file under a cut. at: where it starts in the cut; start, end: the part used; gain: in decibels."""
+
+    file: str
+    at: Duration
+    start: Duration
+    end: Duration | None
+    gain: Fraction
+    fade_in: Duration
+    fade_out: Duration
+    location: Location = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sequence:
+    name: str
+    title: str
+    format: Format
+    clips: tuple[Clip, ...]
+    audio: tuple[AudioTrack, ...]
+    tags: tuple[str, ...]
+    location: Location = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deliverable:
+    """One encoded output. reframe: `crop`, `pad` or None (the profile's own); file: path under out/, without extension."""
+
+    name: str
+    sequence: str
+    profile: str
+    reframe: str | None
+    file: str
+    tags: tuple[str, ...]
+    location: Location = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """limit: the most that may be spent, None = nothing was said; takes_per_shot: the most takes of one shot."""
+
+    limit: Money | None
+    takes_per_shot: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How this machine works on the project: never part of any key. ffmpeg: path or None; link: `copy` or `hardlink`."""
+
+    ffmpeg: str | None
+    link: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """All that was written, settled: names, units, references and defaults. Mappings are sorted by name."""
+
+    name: str
+    format: Format
+    providers: tuple[ProviderUse, ...]
+    shots: tuple[Shot, ...]
+    sequences: tuple[Sequence, ...]
+    deliverables: tuple[Deliverable, ...]
+    budget: Budget
+    settings: Settings
+    files: tuple[str, ...]
+    """Every spec and template that was read, relative to the root."""
+
+
+# --- what a build works on -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What another step makes: an input known by its maker."""
+
+    step: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFile:
+    """A file of the project: an input known by its path, bound by its bytes. path: posix, relative to the root."""
+
+    path: str
+    location: Location = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """Bytes that a person or a ledger named: an input known by its digest."""
+
+    digest: Digest
+
+
+Origin: TypeAlias = Output | SourceFile | Chosen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A Recipe and what it reads. name: unique in the plan; inputs: name → origin; outputs: file names it makes.
+
+    shots, sequence, deliverable: what it belongs to, for people and selectors; generates: it asks a provider.
+    """
+
+    name: str
+    recipe: Recipe
+    inputs: tuple[tuple[str, Origin], ...]
+    outputs: tuple[str, ...]
+    shots: tuple[str, ...] = ()
+    sequence: str | None = None
+    deliverable: str | None = None
+    generates: bool = False
+    priority: int = 0
+    tags: tuple[str, ...] = ()
+    location: Location = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """A Recipe bound to bytes. Its identity is the digest of its manifest (`digest.manifest`)."""
+
+    recipe: Recipe
+    inputs: tuple[tuple[str, Digest], ...]
+    outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What something costs. exact: the provider's own figure, not an estimate; amount None = unknown, over any budget."""
+
+    amount: Fraction | None
+    currency: str
+    exact: bool
+
+
+FREE = Price(amount=Fraction(0), currency="USD", exact=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """A request that a provider has accepted. id: opaque, the provider's own; submitted: ISO 8601, UTC."""
+
+    provider: str
+    id: str
+    submitted: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionResult:
+    """What an Action gave. outputs: name → bytes; milliseconds: how long it ran; operation: of a provider, if any."""
+
+    outputs: tuple[tuple[str, Digest], ...]
+    milliseconds: int
+    price: Price = FREE
+    operation: Operation | None = None
+
+    def output(self, name: str) -> Digest:
+        return dict(self.outputs)[name]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Take:
+    """One generated result of a shot, as its ledger has it. number: unique in the shot; action: digest of its manifest."""
+
+    shot: str
+    number: int
+    seed: int
+    action: str
+    recipe: Recipe
+    video: Digest
+    made: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """The ffmpeg in use. version: as it calls itself; identity: sha256 over version, configuration, encoder libraries
+    and machine architecture; encoders: name → library version line; configuration, architecture: as reported."""
+
+    name: str
+    version: str
+    identity: str
+    configuration: str
+    architecture: str
+    encoders: tuple[tuple[str, str], ...]
+
+    @property
+    def pin(self) -> Pin:
+        return Pin(provider=self.name, model=self.version, version=self.identity)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """What every pin resolved to. providers: the project's own name → Pin; tools: name → Tool."""
+
+    providers: tuple[tuple[str, Pin], ...]
+    tools: tuple[tuple[str, Tool], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """How a deliverable is encoded. extension: of the delivered file, without dot; size: fixed, or None = the sequence's;
+    height: the most rows when there is no fixed size; reframe: `pad` or `crop` when shapes differ; video: the encoder's
+    settings (`codec`, `pixels`, …); sound: the sound encoder's (`codec`, …); burn_in: shot name and timecode in the picture.
+    """
+
+    name: str
+    extension: str
+    size: Size | None
+    height: int | None
+    reframe: str
+    video: Fields
+    sound: Fields
+    burn_in: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footage:
+    """What a plan must know of an existing clip: how long it lasts (exact seconds) and whether it has sound."""
+
+    seconds: Fraction
+    sound: bool

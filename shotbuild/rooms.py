@@ -1,0 +1,257 @@
+"""The rooms of one project folder, opened when they are needed: store, action cache, memory, ledgers, lock, ffmpeg.
+
+Everything that reads or writes the project's folder between `spec.load` and the outputs is here; what to do with it is
+decided in `plan` and `engine`.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+
+from shotbuild.digest import of_file
+from shotbuild.engine.build import Done
+from shotbuild.errors import Location, ShotbuildError, SpecError, StoreError
+from shotbuild.host import files
+from shotbuild.host.memory import Memory, settled, stamp_of
+from shotbuild.host.tools import find_ffmpeg, identify
+from shotbuild.media.probe import footage
+from shotbuild.plan.graph import Link
+from shotbuild.records import ActionResult, Digest, Footage, Lock, Project, SourceFile, Step, Take, Tool
+from shotbuild.spec.ledger import Ledger, ledger_file, next_number, read_ledger, take_line
+from shotbuild.spec.lockfile import FILE, lock_text, read_lock
+from shotbuild.store.actions import DiskActions
+from shotbuild.store.blobs import FolderBlobs
+
+HIDDEN = ".shotbuild"
+OUT = "out"
+EMPTY = Ledger(takes=(), last=(), unknown=())
+
+
+class Rooms:
+    """root: the project's folder; warn: told of what was mended or is doubtful; identify, measure: who looks at an
+    ffmpeg and at a plate."""
+
+    def __init__(
+        self,
+        root: Path,
+        warn: Callable[[str], None],
+        identify: Callable[[Path, Path], Tool] = identify,
+        measure: Callable[[Path], Footage] = footage,
+    ) -> None:
+        self.root = root.resolve()
+        self.warn = warn
+        self._identify, self._measure = identify, measure
+        self._ledgers: dict[str, Ledger] = {}
+
+    @cached_property
+    def hidden(self) -> Path:
+        """The folder of everything that Git does not keep. Errors: ShotbuildError when it cannot be made."""
+        hidden = self.inside(HIDDEN)
+        try:
+            hidden.mkdir(exist_ok=True)
+        except OSError as error:
+            raise ShotbuildError(
+                f"{HIDDEN}/ cannot be made", cause=str(error), hint="make the project's folder writable"
+            ) from error
+        return hidden
+
+    @cached_property
+    def memory(self) -> Memory:
+        return Memory(self.hidden / "memory.json")
+
+    @cached_property
+    def blobs(self) -> FolderBlobs:
+        return FolderBlobs(self.hidden / "store")
+
+    @cached_property
+    def actions(self) -> DiskActions:
+        return DiskActions(self.hidden / "cache", self.warn)
+
+    def folder(self, name: str) -> Path:
+        folder = self.hidden / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def inside(self, path: str) -> Path:
+        """A path of the project. Errors: ShotbuildError when links on the way lead out of it."""
+        full = self.root / path
+        if not full.resolve().is_relative_to(self.root):
+            raise ShotbuildError(
+                f"{path} leads out of the project",
+                cause=f"it resolves to {full.resolve()}",
+                hint=f"replace the link by a real file or folder inside {self.root.name}/",
+            )
+        return full
+
+    # --- tools and pins ---------------------------------------------------------------------------------------------
+
+    def ffmpeg(self, project: Project) -> Path:
+        """Errors: ShotbuildError, also when the project's files name a program among themselves."""
+        path = find_ffmpeg(project.settings.ffmpeg)
+        if project.settings.ffmpeg is not None and path.resolve().is_relative_to(self.root):
+            raise ShotbuildError(
+                "`ffmpeg` in shotbuild.yaml names a program inside the project",
+                cause="who clones a project must not run what lies in it",
+                hint="name an ffmpeg that is installed on this machine, or set SHOTBUILD_FFMPEG yourself",
+            )
+        return path
+
+    def tool(self, project: Project) -> Tool:
+        return self._identify(self.ffmpeg(project), self.hidden / "ffmpeg.json")
+
+    def read_lock(self) -> Lock | None:
+        text = self._read(FILE)
+        return None if text is None else read_lock(text)
+
+    def write_lock(self, lock: Lock) -> None:
+        """Writes the lock when its text differs, so that an unchanged lock keeps its time."""
+        text = lock_text(lock)
+        if self._read(FILE) != text:
+            files.write_atomic(self.inside(FILE), text.encode())
+
+    # --- what steps read ----------------------------------------------------------------------------------------------
+
+    def source(self, source: SourceFile) -> Digest:
+        """A project file's digest; its bytes are read only when its stat changed."""
+        try:
+            return self.memory.digest(source.path, self.inside(source.path))
+        except OSError as error:
+            raise SpecError(f"{source.path} cannot be read", location=source.location, cause=str(error)) from error
+
+    def bring(self, source: SourceFile, digest: Digest) -> None:
+        """Copies a project file into the store, where steps read it. Errors: StoreError when it changed meanwhile."""
+        if not self.blobs.has(digest) and self.blobs.copy_in(self.inside(source.path)) != digest:
+            raise StoreError(f"{source.path} changed while the build was running", hint="build again")
+
+    def footage(self, project: Project) -> dict[str, Footage]:
+        """What is known of each plate; a plate is probed once for its bytes. Errors: SpecError at the shot."""
+        found: dict[str, Footage] = {}
+        table = self.memory.table("footage")
+        for shot in project.shots:
+            if shot.plate is None or shot.plate in found:
+                continue
+            digest = self.source(SourceFile(path=shot.plate, location=shot.location))
+            facts = _kept_footage(table.get(digest.sha256))
+            if facts is None:
+                facts = self._probed(shot.plate, shot.location)
+                table[digest.sha256] = [str(facts.seconds), facts.sound]
+            found[shot.plate] = facts
+        return found
+
+    # --- results ------------------------------------------------------------------------------------------------------
+
+    def lookup(self, step: Step, action: str) -> ActionResult | None:
+        """A result whose bytes are all here: from the action cache, or a take that the shot's ledger names."""
+        result = self.actions.get(action)
+        if result is None and step.generates:
+            result = self._recorded(step, action)
+        if result is None or not all(self.blobs.has(digest) for _, digest in result.outputs):
+            return None
+        return result
+
+    def last(self, step: str) -> str | None:
+        """The manifest of a step as it was last built here."""
+        action = self.memory.table("built").get(step)
+        return self.actions.manifest(action) if isinstance(action, str) else None
+
+    def record(self, done: Done) -> None:
+        """Keeps what a step gave: in the memory, and for a take that its ledger does not have yet, in the ledger."""
+        self.memory.table("built")[done.step.name] = done.action
+        if done.step.generates:
+            self._enter_take(done)
+
+    def ledger(self, shot: str) -> Ledger:
+        if shot not in self._ledgers:
+            text = self._read(ledger_file(shot))
+            self._ledgers[shot] = EMPTY if text is None else read_ledger(shot, text)
+            for kind in self._ledgers[shot].unknown:
+                self.warn(f"the ledger of {shot} has `{kind}` events, which this version of shotbuild does not know")
+        return self._ledgers[shot]
+
+    def link(self, link: Link, digest: Digest, *, hard: bool) -> bool:
+        """Puts a result under its human name, unless it is there already; True when it was put there."""
+        target = self.inside(f"{OUT}/{link.path}")
+        table = self.memory.table("links")
+        if self._is_linked(target, digest, table.get(link.path)):
+            table[link.path] = [digest.sha256, stamp_of(target), settled(stamp_of(target))]
+            return False
+        try:
+            self.blobs.hand_out(digest, target, hard=hard)
+            table[link.path] = [digest.sha256, stamp_of(target), False]
+        except OSError as error:
+            raise ShotbuildError(f"{OUT}/{link.path} cannot be written", cause=str(error)) from error
+        return True
+
+    def _probed(self, path: str, location: Location) -> Footage:
+        try:
+            return self._measure(self.inside(path))
+        except ShotbuildError as error:
+            cause = f"{error.message}: {error.cause}" if error.cause else error.message
+            raise SpecError(f"plate {path} cannot be used", location=location, cause=cause, hint=error.hint) from error
+
+    def _is_linked(self, target: Path, digest: Digest, kept: object) -> bool:
+        """Whether the file holds these bytes: by its stamp when that can be trusted, else by reading it."""
+        if target.is_symlink() or not target.is_file():
+            return False
+        stamp = stamp_of(target)
+        if stamp[0] != digest.size:
+            return False
+        if isinstance(kept, list) and kept == [digest.sha256, stamp, True]:
+            return True
+        return of_file(target) == digest
+
+    def _recorded(self, step: Step, action: str) -> ActionResult | None:
+        for shot in step.shots:
+            for take in self.ledger(shot).takes:
+                if take.action == action:
+                    return ActionResult(outputs=((step.outputs[0], take.video),), milliseconds=0)
+        return None
+
+    def _enter_take(self, done: Done) -> None:
+        """Appends the take's event, once: other builds and merges may have brought it already."""
+        shot, video = done.step.shots[0], done.result.outputs[0][1]
+        if _knows(self.ledger(shot), done.action, video):
+            return
+        path = self.inside(ledger_file(shot))
+        with files.locked(self.folder("locks") / f"ledger-{shot}.lock"):
+            self._ledgers.pop(shot)
+            ledger = self.ledger(shot)
+            if not _knows(ledger, done.action, video):
+                take = Take(
+                    shot=shot,
+                    number=next_number(ledger),
+                    seed=done.bound.recipe.parameters.integer("seed"),
+                    action=done.action,
+                    recipe=done.bound.recipe,
+                    video=video,
+                    made=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                )
+                files.append_line(path, take_line(take, done.bound.inputs, done.result, ledger.last))
+            self._ledgers.pop(shot)
+
+    def _read(self, path: str) -> str | None:
+        """A text file of the project, None when there is none. Errors: SpecError when it is not UTF-8 text."""
+        try:
+            return self.inside(path).read_bytes().decode()
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise SpecError(
+                f"{path} cannot be read",
+                location=Location(file=path, line=1, column=1),
+                cause=str(error),
+                hint="restore it from Git",
+            ) from error
+
+
+def _knows(ledger: Ledger, action: str, video: Digest) -> bool:
+    return any(take.action == action and take.video == video for take in ledger.takes)
+
+
+def _kept_footage(row: object) -> Footage | None:
+    match row:
+        case [str(seconds), bool(sound)]:
+            return Footage(seconds=Fraction(seconds), sound=sound)
+    return None

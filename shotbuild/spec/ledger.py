@@ -1,0 +1,132 @@
+"""takes/<shot>.jsonl ↔ events: one canonical JSON object a line, appended and never rewritten.
+
+Git merges ledgers line by line (`merge=union`), so nothing depends on the order of lines: each event names the events that
+it follows (`after`), and an event's id is the digest of its line. Event kinds of a newer version are kept and passed over.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from shotbuild.digest import canonical_line, from_plain, of_text, recipe_fields
+from shotbuild.errors import Location, SpecError
+from shotbuild.records import ActionResult, Digest, Fields, Pin, Recipe, Take
+
+FOLDER = "takes"
+TAKE = "take"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """takes: by number; last: ids of the events that no other event follows; unknown: kinds that were passed over."""
+
+    takes: tuple[Take, ...]
+    last: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+def ledger_file(shot: str) -> str:
+    return f"{FOLDER}/{shot}.jsonl"
+
+
+def read_ledger(shot: str, text: str) -> Ledger:
+    """Errors: SpecError for a damaged line, with its place; nothing is dropped in silence."""
+    takes: list[Take] = []
+    ids: dict[str, None] = {}
+    followed: set[str] = set()
+    unknown: dict[str, None] = {}
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        event = _event(shot, line, number)
+        ids[event_id(line)] = None
+        followed.update(event["after"])
+        if event["event"] == TAKE:
+            takes.append(_take(shot, event, number))
+        else:
+            unknown[str(event["event"])] = None
+    return Ledger(
+        takes=tuple(sorted(dict.fromkeys(takes), key=lambda take: (take.number, take.video.sha256))),
+        last=tuple(sorted(name for name in ids if name not in followed)),
+        unknown=tuple(unknown),
+    )
+
+
+def event_id(line: str) -> str:
+    return of_text(line.strip()).sha256[:16]
+
+
+def take_line(take: Take, inputs: tuple[tuple[str, Digest], ...], result: ActionResult, after: tuple[str, ...]) -> str:
+    """The event of a new take, without line end. inputs: what the request was bound to; after: the events it follows."""
+    operation = result.operation
+    return canonical_line(
+        {
+            "event": TAKE,
+            "v": 1,
+            "after": after,
+            "action": take.action,
+            "at": take.made,
+            "inputs": Fields(tuple((name, digest.sha256) for name, digest in inputs)),
+            "milliseconds": result.milliseconds,
+            "number": take.number,
+            "operation": None if operation is None else {"provider": operation.provider, "id": operation.id},
+            "price": {
+                "amount": None if result.price.amount is None else str(result.price.amount),
+                "currency": result.price.currency,
+                "exact": result.price.exact,
+            },
+            "recipe": recipe_fields(take.recipe),
+            "seed": take.seed,
+            "video": {"sha256": take.video.sha256, "size": take.video.size},
+        }
+    )
+
+
+def next_number(ledger: Ledger) -> int:
+    return max((take.number for take in ledger.takes), default=0) + 1
+
+
+def _event(shot: str, line: str, number: int) -> dict[str, Any]:
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(shot, number, f"it is not JSON: {error}") from error
+    if not isinstance(event, dict) or not isinstance(event.get("event"), str) or not isinstance(event.get("after"), list):
+        raise _damaged(shot, number, "it is not an event: `event` and `after` are missing")
+    if not all(isinstance(name, str) for name in event["after"]):
+        raise _damaged(shot, number, "`after` is not a list of event ids")
+    return event
+
+
+def _take(shot: str, event: dict[str, Any], number: int) -> Take:
+    try:
+        recipe = event["recipe"]
+        parameters = from_plain(recipe["parameters"])
+        video = Digest(sha256=str(event["video"]["sha256"]), size=int(event["video"]["size"]))
+        if not isinstance(parameters, Fields) or len(video.sha256) != 64 or not video.sha256.isalnum():
+            raise TypeError("parameters or video digest")
+        return Take(
+            shot=shot,
+            number=int(event["number"]),
+            seed=int(event["seed"]),
+            action=str(event["action"]),
+            recipe=Recipe(
+                stage=recipe["stage"],
+                version=recipe["version"],
+                pins=tuple(Pin(**pin) for pin in recipe["pins"]),
+                parameters=parameters,
+            ),
+            video=video,
+            made=str(event["at"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _damaged(shot, number, f"a take's field is missing or of the wrong kind ({error})") from error
+
+
+def _damaged(shot: str, number: int, cause: str) -> SpecError:
+    return SpecError(
+        f"the ledger of {shot} is damaged in this line",
+        location=Location(file=ledger_file(shot), line=number, column=1),
+        cause=cause,
+        hint="restore the line from Git; shotbuild never drops or rewrites an event",
+    )

@@ -1,0 +1,78 @@
+"""Asks a provider for one take. Knows the three calls of a provider; what is drawn or sent is the provider's own."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shotbuild.errors import Cancelled, MediaError, ProviderRefused, ProviderUnavailable
+from shotbuild.media.probe import probe
+from shotbuild.providers.interface import Provider, Request, Status, Workplace
+from shotbuild.records import Fields, Format
+from shotbuild.stages.interface import Work
+from shotbuild.units import parse_rate, parse_size
+
+POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """providers: by name; the first pin of the work names the one to ask."""
+
+    providers: Mapping[str, Provider]
+    name: str = "generate"
+    version: int = 1
+
+    def run(self, work: Work) -> None:
+        provider = self.providers[work.pins[0].provider]
+        request = request_of(work)
+        folder = work.into / "workplace"
+        folder.mkdir()
+        workplace = Workplace(ffmpeg=work.ffmpeg, folder=folder, cancel=work.cancel)
+        operation = provider.submit(request, workplace)
+        while (status := provider.poll(request, operation, workplace)) is Status.RUNNING:
+            if work.cancel.wait(POLL_SECONDS):
+                raise Cancelled(f"waiting for {provider.name} was stopped")
+        if status is Status.REFUSED:
+            raise ProviderRefused(f"{provider.name} refused to make this take")
+        if status is Status.GONE:
+            raise ProviderUnavailable(f"{provider.name} no longer knows operation {operation.id}")
+        provider.fetch(request, operation, workplace, work.into / work.outputs[0])
+
+    def check(self, work: Work) -> None:
+        request = request_of(work)
+        found = probe(work.into / work.outputs[0]).video
+        size, rate = (found.width, found.height), found.rate
+        wanted = (request.format.size.width, request.format.size.height)
+        if found.frames != request.frames or size != wanted or rate != request.format.rate:
+            raise MediaError(
+                "the take is not what was asked for",
+                cause=f"asked: {request.frames} frames {wanted[0]}x{wanted[1]} at {request.format.rate}; "
+                f"got: {found.frames} frames {size[0]}x{size[1]} at {rate}",
+            )
+
+
+def request_of(work: Work) -> Request:
+    parameters = work.parameters
+    settings = parameters.get("settings")
+    return Request(
+        project=_shown(parameters, "project"),
+        shot=_shown(parameters, "shot"),
+        title=_shown(parameters, "title"),
+        take=parameters.integer("take"),
+        prompt=parameters.text("prompt"),
+        seed=parameters.integer("seed"),
+        frames=parameters.integer("frames"),
+        format=Format(
+            size=parse_size(parameters.text("size")),
+            rate=parse_rate(parameters.text("rate")),
+            color=parameters.text("color"),
+            pixels="yuv420p",
+        ),
+        references=tuple(sorted(work.inputs.items())),
+        settings=settings if isinstance(settings, Fields) else Fields(),
+        recipe=work.action,
+    )
+
+
+def _shown(parameters: Fields, name: str) -> str:
+    value = parameters.get(name)
+    return value if isinstance(value, str) else ""

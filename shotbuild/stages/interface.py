@@ -1,0 +1,39 @@
+"""What a stage is: a named, versioned function from files to files, with the fields that it takes."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from shotbuild.records import Fields, Pin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """One Action on its way. inputs: name → readable file; into: the empty folder that takes the outputs, and where a
+    program runs; action: the hexadecimal digest of the action; cancel: set = stop soon, with Cancelled."""
+
+    action: str
+    parameters: Fields
+    pins: tuple[Pin, ...]
+    inputs: Mapping[str, Path]
+    outputs: tuple[str, ...]
+    into: Path
+    ffmpeg: Path
+    cancel: threading.Event
+
+
+class Stage(Protocol):
+    """Any object of this shape. `version` goes up whenever the same inputs would give other bytes."""
+
+    name: str
+    version: int
+
+    def run(self, work: Work) -> None:
+        """Writes every file of `work.outputs` into `work.into`. Errors: MediaError, ProcessError, Cancelled."""
+        ...
+
+    def check(self, work: Work) -> None:
+        """Probes what `run` wrote: streams, size, rate, frame count, length. Errors: MediaError says what is wrong."""
+        ...

@@ -1,0 +1,1 @@
+"""Bytes in, bytes out: the content-addressed store and the action cache. Knows neither shots nor stages."""

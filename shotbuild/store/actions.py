@@ -1,0 +1,149 @@
+"""The action cache: action digest → ActionResult as one JSON row in diskcache. Never evicts, never unpickles.
+
+diskcache's defaults evict at 1 GiB and unpickle rows (CVE-2025-69872); the settings and `TextDisk` below take both away.
+"""
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from diskcache import Cache, Disk, Timeout
+
+from shotbuild.digest import canonical_line
+from shotbuild.errors import StoreError
+from shotbuild.records import ActionResult, Digest, Operation, Price, fields
+
+SETTINGS: dict[str, int | str] = {
+    "eviction_policy": "none",
+    "cull_limit": 0,
+    "size_limit": 2**62,
+    "statistics": 0,
+    "tag_index": 0,
+    "sqlite_synchronous": 2,
+    "sqlite_mmap_size": 0,
+    "disk_min_file_size": 2**62,
+}
+RAW = 1
+LONGEST = 64 << 20
+
+
+class TextDisk(Disk):  # type: ignore[misc]
+    """Rows of text under keys of text, inside the database; anything else, planted or by mistake, is refused."""
+
+    def put(self, key: object) -> tuple[str, bool]:
+        if not isinstance(key, str):
+            raise TypeError(f"key {key!r} is not text")
+        return key, True
+
+    def get(self, key: object, raw: object) -> str:
+        if not isinstance(key, str) or not raw:
+            raise StoreError("the action cache holds a key that shotbuild did not write")
+        return key
+
+    def store(self, value: object, read: bool, key: object = None) -> tuple[int, int, None, str]:  # noqa: ARG002
+        if not isinstance(value, str) or read or len(value) > LONGEST:
+            raise TypeError("the action cache takes text rows only")
+        return 0, RAW, None, value
+
+    def fetch(self, mode: int, filename: object, value: object, read: bool) -> str:
+        if mode != RAW or filename is not None or not isinstance(value, str) or read:
+            raise StoreError("the action cache holds a row that shotbuild did not write")
+        return value
+
+
+class DiskActions:
+    """An ActionCache in `folder`, on a local disk. warn: told when a damaged cache had to be set aside."""
+
+    def __init__(self, folder: Path, warn: Callable[[str], None] = lambda _: None) -> None:
+        self._folder = folder
+        try:
+            self._cache = _open(folder)
+        except sqlite3.DatabaseError as error:
+            kept = folder.with_name(f"{folder.name}.damaged-{time.time_ns()}")
+            os.replace(folder, kept)
+            warn(f"the action cache was damaged ({error}); it was set aside as {kept.name} and starts anew")
+            self._cache = _open(folder)
+
+    def get(self, action: str) -> ActionResult | None:
+        row = self._row(action)
+        try:
+            return None if row is None else _result(row)
+        except (KeyError, TypeError, ValueError):
+            return None  # a row of another version, or planted: as good as none
+
+    def put(self, action: str, result: ActionResult, manifest: str) -> None:
+        row = _row_fields(result) | {"manifest": manifest}
+        try:
+            self._cache.set(action, canonical_line(row))
+        except (sqlite3.Error, Timeout, OSError) as error:
+            raise StoreError("a result could not be recorded in the action cache", cause=str(error)) from error
+
+    def manifest(self, action: str) -> str | None:
+        row = self._row(action)
+        return None if row is None or "manifest" not in row else str(row["manifest"])
+
+    def close(self) -> None:
+        self._cache.close()
+
+    def _row(self, action: str) -> dict[str, Any] | None:
+        try:
+            text = self._cache.get(action)
+        except (sqlite3.Error, Timeout, OSError) as error:
+            raise StoreError(
+                "the action cache cannot be read",
+                cause=str(error),
+                hint=f"delete .shotbuild/{self._folder.name}/ and build again",
+            ) from error
+        try:
+            row = json.loads(text) if isinstance(text, str) else None
+        except ValueError:
+            return None
+        return row if isinstance(row, dict) else None
+
+
+def _open(folder: Path) -> Cache:
+    if os.path.expandvars(folder) != str(folder):
+        raise StoreError(
+            "the project's folder has a name that the action cache cannot hold",
+            cause=f"{folder} contains the name of an environment variable, and diskcache would replace it",
+            hint="rename the folder, or unset that variable",
+        )
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    cache = Cache(str(folder), timeout=60, disk=TextDisk, **SETTINGS)
+    wrong = {name: getattr(cache, name) for name, value in SETTINGS.items() if getattr(cache, name) != value}
+    if wrong:
+        raise StoreError("the action cache has settings that could lose results", cause=f"{wrong}")
+    return cache
+
+
+def _row_fields(result: ActionResult) -> dict[str, object]:
+    operation = result.operation
+    return {
+        "outputs": [[name, digest.sha256, digest.size] for name, digest in result.outputs],
+        "milliseconds": result.milliseconds,
+        "price": fields(
+            amount=None if result.price.amount is None else str(result.price.amount),
+            currency=result.price.currency,
+            exact=result.price.exact,
+        ),
+        "operation": operation and fields(provider=operation.provider, id=operation.id, submitted=operation.submitted),
+    }
+
+
+def _result(row: dict[str, Any]) -> ActionResult:
+    price, operation = row["price"], row["operation"]
+    return ActionResult(
+        outputs=tuple((name, Digest(sha256=sha256, size=size)) for name, sha256, size in row["outputs"]),
+        milliseconds=row["milliseconds"],
+        price=Price(
+            amount=None if price["amount"] is None else Fraction(price["amount"]),
+            currency=price["currency"],
+            exact=price["exact"],
+        ),
+        operation=operation and Operation(**operation),
+    )

@@ -1,0 +1,51 @@
+"""The contract of a store, in words. Every implementation passes the same tests."""
+
+from pathlib import Path
+from typing import Protocol
+
+from shotbuild.records import ActionResult, Digest
+
+
+class BlobStore(Protocol):
+    """Bytes under their digest. Written once, never changed, never evicted."""
+
+    def has(self, digest: Digest) -> bool:
+        """Whether the bytes are here, judged by name and size alone (cheap; `verify` reads them)."""
+        ...
+
+    def path(self, digest: Digest) -> Path:
+        """A file that holds the bytes, for reading only. Errors: StoreError when they are missing."""
+        ...
+
+    def verify(self, digest: Digest) -> None:
+        """Reads the bytes. Errors: StoreError when they are missing or differ; damaged bytes are set aside, not served."""
+        ...
+
+    def adopt(self, file: Path) -> Digest:
+        """Moves a finished file in, durable before the call returns; the file is gone from where it was."""
+        ...
+
+    def copy_in(self, file: Path) -> Digest:
+        """Copies a file in; the file stays."""
+        ...
+
+    def hand_out(self, digest: Digest, target: Path, *, hard: bool = False) -> None:
+        """Puts a verified copy at `target`, replacing what is there in one move: a reflink where the file system can.
+
+        hard: a hard link instead, so that no space is used; who writes through it damages the store.
+        """
+        ...
+
+
+class ActionCache(Protocol):
+    """What each action gave, under the digest of its manifest. Never evicts, never runs code that it finds."""
+
+    def get(self, action: str) -> ActionResult | None: ...
+
+    def put(self, action: str, result: ActionResult, manifest: str) -> None:
+        """Records a result, durable before the call returns. Errors: StoreError."""
+        ...
+
+    def manifest(self, action: str) -> str | None:
+        """The text that was hashed, as it was when the result was recorded."""
+        ...

@@ -1,0 +1,123 @@
+"""The walls of the house, read with ast: who may import whom, and which room alone may import a library."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import shotbuild
+
+PACKAGE = Path(shotbuild.__file__).parent
+
+RANKS = (
+    ("errors",),
+    ("records", "digest", "units"),
+    ("host",),
+    ("spec", "plan", "store", "media"),
+    ("providers",),
+    ("stages",),
+    ("engine",),
+    ("plugins",),
+    ("rooms", "revision", "making", "workspace"),
+    ("cli",),
+)
+TOGETHER = {"records", "digest", "units", "rooms", "revision", "making", "workspace"}
+ALONE = {
+    "yaml": "spec",
+    "jinja2": "spec",
+    "networkx": "plan",
+    "diskcache": "store",
+    "sqlite3": "store",
+    "ffmpeg": "media",
+    "av": "media",
+    "PIL": "providers",
+    "typer": "cli",
+    "rich": "cli",
+    "subprocess": "host",
+    "httpx": "host",
+}
+# filelock and numpy have two homes each, for the reasons that shotbuild/README.md gives.
+SHARED = {"filelock": {"host", "engine"}, "numpy": {"providers", "media"}}
+
+
+def rank(room: str) -> int:
+    return next(index for index, rooms in enumerate(RANKS) if room in rooms)
+
+
+def room_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return parts[0]
+
+
+def modules() -> Iterator[tuple[Path, ast.Module]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path.name not in ("__main__.py",) and path != PACKAGE / "__init__.py":
+            yield path, ast.parse(path.read_text())
+
+
+def imports(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_every_room_has_a_rank() -> None:
+    rooms = {room_of(path) for path, _ in modules()}
+    assert rooms - {"testing"} <= {room for rooms in RANKS for room in rooms}
+
+
+def test_a_module_imports_only_from_lower_rooms_or_its_own() -> None:
+    wrong = []
+    for path, tree in modules():
+        here = room_of(path)
+        for name in imports(tree):
+            parts = name.split(".")
+            if parts[0] != "shotbuild" or len(parts) < 2 or parts[1] == "__version__":
+                continue
+            there = parts[1]
+            peers = {here, there} <= TOGETHER and rank(here) == rank(there)
+            if there != here and not peers and rank(there) >= rank(here):
+                wrong.append(f"{path.relative_to(PACKAGE)} imports {name}")
+    assert wrong == []
+
+
+def test_a_library_is_imported_in_one_room() -> None:
+    wrong = []
+    for path, tree in modules():
+        for name in imports(tree):
+            library = name.split(".")[0]
+            homes = SHARED.get(library) or ({ALONE[library]} if library in ALONE else None)
+            if homes is not None and room_of(path) not in homes:
+                wrong.append(f"{path.relative_to(PACKAGE)} imports {library}")
+    assert wrong == []
+
+
+def test_imports_stand_at_the_top() -> None:
+    late = []
+    for path, tree in modules():
+        for node in tree.body:
+            if isinstance(node, ast.Try):
+                continue  # a library's fast form, or its slow one
+            nested = (each for each in ast.walk(node) if each is not node)
+            late += [f"{path.name}:{each.lineno}" for each in nested if isinstance(each, ast.Import | ast.ImportFrom)]
+    assert late == []
+
+
+def test_nothing_prints_below_the_command_line() -> None:
+    printing = [
+        f"{path.relative_to(PACKAGE)}:{node.lineno}"
+        for path, tree in modules()
+        if path.name not in ("console.py", "main.py")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    ]
+    assert printing == []
+
+
+def test_every_noun_is_frozen() -> None:
+    tree = ast.parse((PACKAGE / "records.py").read_text())
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    assert classes
+    assert [node.name for node in classes if "frozen=True" not in ast.unparse(node.decorator_list[0])] == []
