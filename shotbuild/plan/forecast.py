@@ -4,7 +4,7 @@ Walks the plan as the engine will, with the same bind and the same look-ups, but
 might give the bytes that it gave before, what follows is told as changed; the engine then stops early and runs less.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
 from shotbuild.digest import manifest, of_text
@@ -26,7 +26,6 @@ class Forecast:
     why: str
     manifest: str | None
     last: str | None
-    result: ActionResult | None
 
 
 def forecast(
@@ -37,6 +36,8 @@ def forecast(
 ) -> tuple[Forecast, ...]:
     """source: a project file's digest; lookup: step and action digest → its result; last: step → its last manifest."""
     results: dict[str, ActionResult] = {}
+    makers: dict[Hashable, str] = {}
+    same: dict[str, str] = {}
     told: list[Forecast] = []
 
     def digest_of(origin: Origin) -> Digest:
@@ -46,23 +47,36 @@ def forecast(
 
     for step in plan.steps:
         before = last(step.name)
-        waiting = [name for name in upstream(step) if name not in results]
-        if waiting:
-            told.append(_told(step, None, before, None, f"{_list(waiting)} will run"))
-            continue
-        text = manifest(bind(step, digest_of))
-        result = lookup(step, of_text(text).sha256)
+        waiting = tuple(name for name in upstream(step) if name not in results)
+        text = None if waiting else manifest(bind(step, digest_of))
+        result = None if text is None else lookup(step, of_text(text).sha256)
         if result is not None:
             results[step.name] = result
-            told.append(Forecast(step=step, state=CACHED, why="up to date", manifest=text, last=before, result=result))
+            told.append(Forecast(step=step, state=CACHED, why="up to date", manifest=text, last=before))
             continue
-        told.append(_told(step, text, before, None, _reason(before, text)))
+        maker = makers.setdefault(text or _request(step, same, digest_of, results), step.name)
+        if maker != step.name:
+            # Two steps that ask for the same are one action: the second takes what the first makes.
+            same[step.name] = maker
+            told.append(Forecast(step=step, state=CACHED, why=f"the same as {maker}", manifest=text, last=before))
+            continue
+        state = NEW if before is None else CHANGED
+        why = _reason(before, text) if text is not None else f"{_list(waiting)} will run"
+        told.append(Forecast(step=step, state=state, why=why, manifest=text, last=before))
     return tuple(told)
 
 
-def _told(step: Step, text: str | None, before: str | None, result: ActionResult | None, why: str) -> Forecast:
-    state = NEW if before is None else CHANGED
-    return Forecast(step=step, state=state, why=why, manifest=text, last=before, result=result)
+def _request(
+    step: Step, same: Mapping[str, str], digest_of: Callable[[Origin], Digest], results: Mapping[str, ActionResult]
+) -> Hashable:
+    """What a step asks for while some of its inputs are still to be made: those stand under the name of their maker."""
+    inputs: list[Hashable] = []
+    for name, origin in sorted(step.inputs, key=lambda item: item[0]):
+        if isinstance(origin, Output) and origin.step not in results:
+            inputs.append((name, same.get(origin.step, origin.step), origin.name))
+        else:
+            inputs.append((name, digest_of(origin)))
+    return step.recipe, tuple(inputs), step.outputs
 
 
 def _reason(before: str | None, text: str) -> str:

@@ -70,21 +70,12 @@ def generated(
 
 
 def plate(shot: Shot, path: str, materials: Materials) -> ShotFilm:
-    """A shot that exists already. Its own `duration` cuts it short."""
+    """A shot that exists already, whole; cuts trim it."""
     footage = materials.footage[path]
     origin = SourceFile(path=path, location=shot.location)
-    seconds = footage.seconds
-    if shot.duration is not None:
-        seconds = shot.duration.exact(shot.format.rate)
-        if seconds > footage.seconds:
-            raise SpecError(
-                f"plate {shot.name} is shorter than its `duration`",
-                location=shot.location,
-                cause=f"{path} lasts {float(footage.seconds):.3f} s",
-                hint="leave `duration` out to use the whole plate",
-            )
     sound = origin if footage.sound else None
-    return ShotFilm(take=origin, picture=origin, sound=sound, seconds=seconds, suffix=PurePosixPath(path).suffix)
+    suffix = PurePosixPath(path).suffix
+    return ShotFilm(take=origin, picture=origin, sound=sound, seconds=footage.seconds, suffix=suffix)
 
 
 def finished(shot: Shot, film: ShotFilm, materials: Materials) -> tuple[list[Step], ShotFilm]:

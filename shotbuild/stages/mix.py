@@ -1,0 +1,49 @@
+"""All sound of a cut in one file, counted in samples at 48 kHz.
+
+Parameters: rate, frames (of the cut) and tracks: rows of input, at, start, length (-1 = to the end), gain (decibels as a
+fraction), fade_in, fade_out.
+"""
+
+from shotbuild.host import process
+from shotbuild.media import sounds
+from shotbuild.media.checks import sound_is
+from shotbuild.media.containers import container_of
+from shotbuild.media.probe import probe_sound
+from shotbuild.records import Fields
+from shotbuild.stages.interface import Work
+from shotbuild.units import samples
+
+
+class Mix:
+    name = "mix"
+    version = 1
+
+    def run(self, work: Work) -> None:
+        heard = {name: _heard(work, name) for name in sorted({row.text("input") for row in work.parameters.rows("tracks")})}
+        tracks = [_track(row, heard[row.text("input")]) for row in work.parameters.rows("tracks")]
+        argv = sounds.mix(work.ffmpeg, tracks, _length(work.parameters), work.outputs[0])
+        process.run(argv, cwd=work.into, cancel=work.cancel)
+
+    def check(self, work: Work) -> None:
+        sound_is(work.into / work.outputs[0], length=_length(work.parameters))
+
+
+def _heard(work: Work, name: str) -> sounds.Heard:
+    path = work.inputs[name]
+    return sounds.Heard(path=path, container=container_of(path), sound=probe_sound(path))
+
+
+def _track(row: Fields, heard: sounds.Heard) -> sounds.Track:
+    return sounds.Track(
+        heard=heard,
+        at=row.integer("at"),
+        start=row.integer("start"),
+        length=row.integer("length"),
+        gain=row.fraction("gain"),
+        fade_in=row.integer("fade_in"),
+        fade_out=row.integer("fade_out"),
+    )
+
+
+def _length(parameters: Fields) -> int:
+    return samples(parameters.integer("frames"), parameters.fraction("rate"))

@@ -1,0 +1,36 @@
+"""Odd source files, made once per run by the wheel's ffmpeg."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from shotbuild.host.tools import find_ffmpeg
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
+    """make("name.mp4", "-f", "lavfi", …): runs ffmpeg once per name and gives the file."""
+    folder = tmp_path_factory.mktemp("sources")
+
+    def made(name: str, *arguments: str) -> Path:
+        path = folder / name
+        if not path.exists():
+            argv = [str(find_ffmpeg(None)), "-hide_banner", "-loglevel", "error", "-y", *arguments, str(path)]
+            subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
+        return path
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def clip(make: Make) -> Path:
+    """24 frames 64x36 at 24, H.264 with B frames, moov first, with 1 s of mono AAC at 44.1 kHz."""
+    return make(
+        "clip.mp4",
+        *("-f", "lavfi", "-i", "testsrc2=s=64x36:r=24:d=1", "-f", "lavfi", "-i", "sine=d=1"),
+        *("-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac", "-movflags", "+faststart"),
+    )
