@@ -3,13 +3,11 @@
 ShotbuildError            expected: a message, no traceback
   SpecError        2      YAML, lock or ledger; always has a Location       SpecErrors  2   all of one run together
   PlanError        2      cycle, unknown target, recipe without a pin       PluginError 2
-  StepFailed       1      which Step, which Action, what caused it; other Steps go on
   ProviderError    1      ProviderRefused: never retried · ProviderUnavailable: retried
   ProcessError     1      argv, exit code or signal, last lines of stderr   Cancelled: stopped because it was asked to
   MediaError       1      a picture or sound file is not what it has to be
-  StoreError       1      a blob is missing or does not match its digest
+  StoreError       1      the store cannot be used    BytesLost: a blob is missing or does not match its digest
   GateError        3      --frozen, checks
-  NeedsPerson      5      a decision that only a person can take
   LimitReached     6      budget or take limit
 anything else      70     our bug
 """
@@ -92,10 +90,6 @@ class PluginError(ShotbuildError):
     exit_code = 2
 
 
-class StepFailed(ShotbuildError):
-    """One step of a build failed; the message starts with the step's name."""
-
-
 class ProviderError(ShotbuildError):
     pass
 
@@ -126,12 +120,12 @@ class StoreError(ShotbuildError):
     pass
 
 
+class BytesLost(StoreError):
+    """A blob is missing or was damaged. What can be made again is made again by building once more."""
+
+
 class GateError(ShotbuildError):
     exit_code = 3
-
-
-class NeedsPerson(ShotbuildError):
-    exit_code = 5
 
 
 class LimitReached(ShotbuildError):

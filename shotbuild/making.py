@@ -11,7 +11,7 @@ from shotbuild.engine.build import Orders, Report, build
 from shotbuild.engine.estimate import Bill, bill
 from shotbuild.engine.events import Event, Failed, Linked, Skipped
 from shotbuild.engine.execute import Workshop, clear_leftovers, execute
-from shotbuild.errors import GateError, StoreError
+from shotbuild.errors import BytesLost, GateError
 from shotbuild.host import files
 from shotbuild.plan.graph import Plan
 from shotbuild.plugins import Registry
@@ -20,6 +20,9 @@ from shotbuild.rooms import Rooms
 from shotbuild.spec.lockfile import FILE as LOCK_FILE
 from shotbuild.spec.lockfile import differences, extended
 from shotbuild.units import Money
+
+# As deep as a plan can be damaged: each pass heals what the one before found.
+HEALINGS = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +70,15 @@ def make(
     hold_lock(rooms, now, frozen=options.frozen)
     try:
         report = _run(plan, project, rooms, registry, options, cancel, hear)
-        if any(isinstance(failure.error, StoreError) for failure in report.failed) and not cancel.is_set():
-            # Damaged bytes were set aside, so what made them is missing now: once more makes it again.
+        linked, present, lost = _link(plan, report, project, rooms, hear)
+        for _ in range(HEALINGS):
+            if cancel.is_set() or not (lost or any(isinstance(failure.error, BytesLost) for failure in report.failed)):
+                break
+            # Damaged bytes were set aside, so the step that made them is missing now, and is made again.
             report = _joined(report, _run(plan, project, rooms, registry, options, cancel, hear))
-        linked, present = _link(plan, report, project, rooms, hear)
+            linked, present, lost = _link(plan, report, project, rooms, hear)
+        if lost:
+            raise lost[0]
     finally:
         rooms.memory.save()
     ran = [done for done in report.done if done.ran]
@@ -152,18 +160,25 @@ def _run(
 
 def _link(
     plan: Plan, report: Report, project: Project, rooms: Rooms, hear: Callable[[Event], None]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Puts finished results under their names: (written, all)."""
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[BytesLost, ...]]:
+    """Puts finished results under their names: (written, all, what was found damaged)."""
     results = {done.step.name: done.result for done in report.done}
     linked: list[str] = []
     present: list[str] = []
+    lost: list[BytesLost] = []
     for link in plan.links:
-        if link.step in results:
-            present.append(link.path)
-            if rooms.link(link, results[link.step].output(link.output), hard=project.settings.link == "hardlink"):
-                linked.append(link.path)
-                hear(Linked(path=link.path))
-    return tuple(linked), tuple(present)
+        if link.step not in results:
+            continue
+        present.append(link.path)
+        try:
+            written = rooms.link(link, results[link.step].output(link.output), hard=project.settings.link == "hardlink")
+        except BytesLost as error:
+            lost.append(error)
+            continue
+        if written:
+            linked.append(link.path)
+            hear(Linked(path=link.path))
+    return tuple(linked), tuple(present), tuple(lost)
 
 
 def _joined(first: Report, second: Report) -> Report:

@@ -94,6 +94,10 @@ def _code_of(call: Callable[[], int], project: Path | None) -> int:
         # The reader went away (`| head`): nothing is wrong, and nothing more can be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        console.err(f"error: a file could not be read or written\ncause: {error}")
+        console.err("\nhint: check that the disk has room and that the project's folder can be written")
+        return 1
     except Exception:
         log = console.write_log(traceback.format_exc(), project)
         console.err(f"error: this is a bug in shotbuild\ncause: {traceback.format_exc().strip().splitlines()[-1]}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shotbuild.digest import of_action
-from shotbuild.errors import ShotbuildError, StoreError
+from shotbuild.errors import BytesLost, ShotbuildError, StoreError
 from shotbuild.host import files
 from shotbuild.records import Action, ActionResult, Digest
 from shotbuild.stages.interface import Stage, Work
@@ -39,7 +39,7 @@ def execute(action: Action, shop: Workshop) -> ActionResult:
             action=of_action(action).sha256,
             parameters=action.recipe.parameters,
             pins=action.recipe.pins,
-            inputs={name: _verified(digest, shop) for name, digest in action.inputs},
+            inputs=_verified(action, shop),
             outputs=action.outputs,
             into=folder,
             ffmpeg=shop.ffmpeg,
@@ -68,11 +68,18 @@ def clear_leftovers(folder: Path) -> None:
             lock.release()
 
 
-def _verified(digest: Digest, shop: Workshop) -> Path:
-    if digest not in shop.verified:
-        shop.blobs.verify(digest)
-        shop.verified.add(digest)
-    return shop.blobs.path(digest)
+def _verified(action: Action, shop: Workshop) -> dict[str, Path]:
+    """The files to read, each read once and found right. Every damaged one is found, so that one more build heals all."""
+    lost: list[BytesLost] = []
+    for digest in {digest for _, digest in action.inputs} - shop.verified:
+        try:
+            shop.blobs.verify(digest)
+            shop.verified.add(digest)
+        except BytesLost as error:
+            lost.append(error)
+    if lost:
+        raise lost[0]
+    return {name: shop.blobs.path(digest) for name, digest in action.inputs}
 
 
 def _made(file: Path) -> Path:

@@ -72,9 +72,7 @@ class _Feeder(threading.Thread):
                 pass
 
 
-def _start(
-    argv: Sequence[str], cwd: Path, stdout: IO[bytes], stderr: IO[bytes], *, piped: bool
-) -> subprocess.Popen[bytes]:
+def _start(argv: Sequence[str], cwd: Path, stdout: IO[bytes], stderr: IO[bytes], *, piped: bool) -> subprocess.Popen[bytes]:
     # FFREPORT would make ffmpeg write a file of its own; locale and time zone must not reach any output.
     env = {name: value for name, value in os.environ.items() if name != "FFREPORT"}
     env |= {"LC_ALL": "C", "TZ": "UTC", "AV_LOG_FORCE_NOCOLOR": "1"}

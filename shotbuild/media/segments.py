@@ -82,9 +82,9 @@ def _resized(stream: Stream, a: Run, chunk: Chunk) -> Stream:
 
 
 def _burnt_in(stream: Stream, chunk: Chunk, clock: int) -> Stream:
-    """Label at the bottom left, running timecode of the cut at the bottom right; sizes follow the shorter side."""
+    """Label at the top left, running timecode of the cut at the top right: captions stand at the bottom."""
     side = min(chunk.size.width, chunk.size.height)
-    letters = max(10, side // 18)
+    letters = max(10, side // 24)
     margin = max(4, side // 30)
     look = {
         "fontsize": letters,
@@ -95,7 +95,7 @@ def _burnt_in(stream: Stream, chunk: Chunk, clock: int) -> Stream:
         "expansion": "none",
         "fix_bounds": 1,
         "y_align": "font",
-        "y": f"h-lh-{margin}",
+        "y": margin,
     }
     labelled = stream.filter("drawtext", fontfile=LABEL_FONT, textfile=LABEL_FILE, x=margin, **look)
     return labelled.filter(

@@ -70,12 +70,21 @@ def generated(
 
 
 def plate(shot: Shot, path: str, materials: Materials) -> ShotFilm:
-    """A shot that exists already, whole; cuts trim it."""
+    """A shot that exists already: a film, whole (cuts trim it), or a still picture that is held for `duration`."""
     footage = materials.footage[path]
+    still = footage.seconds == 0
+    if still != (shot.duration is not None):
+        raise SpecError(
+            f"plate {shot.name} needs a `duration`" if still else f"plate {shot.name} takes no `duration`",
+            location=shot.location,
+            cause=f"{path} is a still picture" if still else f"{path} lasts {float(footage.seconds):.3f} s of itself",
+            hint="say how long it is held: `duration: 3s`" if still else "trim it in the cut: `{shot: …, in: …, out: …}`",
+        )
+    seconds = shot.duration.exact(shot.format.rate) if shot.duration is not None else footage.seconds
     origin = SourceFile(path=path, location=shot.location)
     sound = origin if footage.sound else None
     suffix = PurePosixPath(path).suffix
-    return ShotFilm(take=origin, picture=origin, sound=sound, seconds=footage.seconds, suffix=suffix)
+    return ShotFilm(take=origin, picture=origin, sound=sound, seconds=seconds, suffix=suffix)
 
 
 def finished(shot: Shot, film: ShotFilm, materials: Materials) -> tuple[list[Step], ShotFilm]:

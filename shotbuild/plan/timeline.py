@@ -15,7 +15,7 @@ from shotbuild.units import round_half_up
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
-    """A part of a clip that is seen. clip: its index in the cut; start: first frame on the shot's clock at the cut's rate."""
+    """A part of a clip that is seen. clip: its index in the cut; start: its first frame at the cut's rate."""
 
     clip: int
     start: int

@@ -75,10 +75,10 @@ FINISH: Key[tuple[Node, ...]] = Key(
 SETTINGS: Key[Node] = Key("settings", Later("settings"), "The model's own settings.")
 PRIORITY = Key("priority", Integer(-100, 100), "Higher runs earlier.", shown=0)
 FIT = Key("fit", Choice("fit", ("pad", "crop", "stretch")), "How a picture of another shape is placed.", shown="pad")
-GENERATED: tuple[Key[object], ...] = (PROVIDER, MODEL, SEED, TAKES, DURATION, REFERENCES, CONTINUE, SETTINGS)
+GENERATED: tuple[Key[object], ...] = (PROVIDER, MODEL, SEED, TAKES, REFERENCES, CONTINUE, SETTINGS)
 """What only a generated shot has, not a plate."""
 SHOT_TABLE = Table(
-    "a shot", (TITLE, PROMPT, TEMPLATE_FILE, WITH, PLATE, *GENERATED, PART, FINISH, TAGS, PRIORITY, FIT, MATRIX)
+    "a shot", (TITLE, PROMPT, TEMPLATE_FILE, WITH, PLATE, DURATION, *GENERATED, PART, FINISH, TAGS, PRIORITY, FIT, MATRIX)
 )
 
 # --- sequences ---------------------------------------------------------------------------------------------------------

@@ -113,7 +113,7 @@ class _Loader(BaseLoader):
     def __init__(self, tree: Tree, files: set[str]) -> None:
         self._tree, self._files = tree, files
 
-    def get_source(self, environment: Environment, template: str) -> tuple[str, str, None]:  # noqa: ARG002
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, None]:
         path = f"{TEMPLATES}/{template}"
         try:
             self._tree.file(template if template.startswith(("/", "~")) else path)
@@ -197,7 +197,7 @@ class _Environment(ImmutableSandboxedEnvironment):
         self.filters = self._filters()
         self.globals = {name: self.globals[name] for name in ("namespace", "cycler", "joiner")} | {"range": limits.counted}
 
-    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:  # noqa: ARG002
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         return limits.operate(operator, left, right)
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805

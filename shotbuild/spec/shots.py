@@ -48,7 +48,7 @@ def shot(variant: Variant, desk: Desk) -> Shot:
     base = _common(row, variant, desk)
     if row.has(written.PLATE):
         _check_plate(row, desk)
-        return replace(base, plate=row.get(written.PLATE))
+        return replace(base, plate=row.get(written.PLATE), duration=row.get(written.DURATION))
     maker = _maker(row, desk)
     _check_length(base, row, maker, desk)
     return replace(
@@ -104,9 +104,7 @@ def _check_plate(row: Row, desk: Desk) -> None:
     for key in NO_PLATE:
         if key.name in row.entries:
             cause = "a plate is an existing file; nothing is generated"
-            trim = "trim it where a cut uses it: `{shot: …, in: …, out: …}`"
-            hint = trim if key.name == written.DURATION.name else "take it out"
-            say(row.entries[key.name].key.location, f"a plate takes no `{key.name}`", cause=cause, hint=hint)
+            say(row.entries[key.name].key.location, f"a plate takes no `{key.name}`", cause=cause, hint="take it out")
 
 
 # --- who makes it ------------------------------------------------------------------------------------------------------

@@ -164,7 +164,7 @@ class Later:
 
     definition: str
 
-    def read(self, node: Node, reader: Reader) -> Node | None:  # noqa: ARG002
+    def read(self, node: Node, reader: Reader) -> Node | None:
         return node
 
     def schema(self) -> Schema:
@@ -191,7 +191,7 @@ class Short:
 class Anything:
     """Free values, for templates."""
 
-    def read(self, node: Node, reader: Reader) -> Plain | None:  # noqa: ARG002
+    def read(self, node: Node, reader: Reader) -> Plain | None:
         return plain(node)
 
     def schema(self) -> Schema:

@@ -45,7 +45,7 @@ class TextDisk(Disk):  # type: ignore[misc]
             raise StoreError("the action cache holds a key that shotbuild did not write")
         return key
 
-    def store(self, value: object, read: bool, key: object = None) -> tuple[int, int, None, str]:  # noqa: ARG002
+    def store(self, value: object, read: bool, key: object = None) -> tuple[int, int, None, str]:
         if not isinstance(value, str) or read or len(value) > LONGEST:
             raise TypeError("the action cache takes text rows only")
         return 0, RAW, None, value
@@ -62,12 +62,13 @@ class DiskActions:
     def __init__(self, folder: Path, warn: Callable[[str], None] = lambda _: None) -> None:
         self._folder = folder
         try:
-            self._cache = _open(folder)
-        except sqlite3.DatabaseError as error:
-            kept = folder.with_name(f"{folder.name}.damaged-{time.time_ns()}")
-            os.replace(folder, kept)
-            warn(f"the action cache was damaged ({error}); it was set aside as {kept.name} and starts anew")
-            self._cache = _open(folder)
+            self._cache = _opened(folder, warn)
+        except (sqlite3.Error, Timeout, OSError) as error:
+            raise StoreError(
+                "the action cache cannot be opened",
+                cause=str(error),
+                hint="check that the disk has room and can be written",
+            ) from error
 
     def get(self, action: str) -> ActionResult | None:
         row = self._row(action)
@@ -104,6 +105,18 @@ class DiskActions:
         except ValueError:
             return None
         return row if isinstance(row, dict) else None
+
+
+def _opened(folder: Path, warn: Callable[[str], None]) -> Cache:
+    try:
+        return _open(folder)
+    except sqlite3.OperationalError:
+        raise  # a full or locked disk says nothing of what the database holds
+    except sqlite3.DatabaseError as error:
+        kept = folder.with_name(f"{folder.name}.damaged-{time.time_ns()}")
+        os.replace(folder, kept)
+        warn(f"the action cache was damaged ({error}); it was set aside as {kept.name} and starts anew")
+        return _open(folder)
 
 
 def _open(folder: Path) -> Cache:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from shotbuild.digest import of_file
-from shotbuild.errors import StoreError
+from shotbuild.errors import BytesLost
 from shotbuild.host import files
 from shotbuild.records import Digest
 
@@ -26,7 +26,7 @@ class FolderBlobs:
 
     def path(self, digest: Digest) -> Path:
         if not self.has(digest):
-            raise StoreError(
+            raise BytesLost(
                 f"bytes {digest.short} are not in the store",
                 cause=f"{self._place(digest).name} is missing or has another size than {digest.size}",
                 hint="run the build again: what can be made again is made again",
@@ -80,7 +80,7 @@ class FolderBlobs:
         self._damaged.mkdir(parents=True, exist_ok=True)
         kept = self._damaged / digest.sha256
         os.replace(self._place(digest), kept)
-        raise StoreError(
+        raise BytesLost(
             f"bytes {digest.short} in the store do not match their digest",
             cause=f"the damaged file was set aside as damaged/{kept.name}",
             hint="run the build again: what can be made again is made again",

@@ -14,11 +14,11 @@ class BlobStore(Protocol):
         ...
 
     def path(self, digest: Digest) -> Path:
-        """A file that holds the bytes, for reading only. Errors: StoreError when they are missing."""
+        """A file that holds the bytes, for reading only. Errors: BytesLost when they are missing."""
         ...
 
     def verify(self, digest: Digest) -> None:
-        """Reads the bytes. Errors: StoreError when they are missing or differ; damaged bytes are set aside, not served."""
+        """Reads the bytes. Errors: BytesLost when they are missing or differ; damaged bytes are set aside, not served."""
         ...
 
     def adopt(self, file: Path) -> Digest:

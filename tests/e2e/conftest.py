@@ -65,7 +65,14 @@ def environment(more: Mapping[str, str]) -> dict[str, str]:
 
 def shotbuild(root: Path, *arguments: str, env: Mapping[str, str] | None = None, umask: int = -1) -> Ran:
     done = subprocess.run(
-        argv(arguments), cwd=root, capture_output=True, text=True, env=environment(env or {}), umask=umask, timeout=300, check=False
+        argv(arguments),
+        cwd=root,
+        capture_output=True,
+        text=True,
+        env=environment(env or {}),
+        umask=umask,
+        timeout=300,
+        check=False,
     )
     assert "Traceback" not in done.stderr, done.stderr
     return Ran(done.returncode, done.stdout, done.stderr)

@@ -32,7 +32,9 @@ def test_a_failing_encoder_stops_only_what_needs_it(tiny: Path, tmp_path: Path) 
     """An ffmpeg that fails for one kind of file, in place of the real one."""
     real = shotbuild(tiny, "doctor").out.splitlines()[3].strip()
     false = tmp_path / "ffmpeg"
-    false.write_text(f'#!/bin/sh\ncase "$*" in *video.mkv*) echo "no room for a picture" >&2; exit 7;; esac\nexec {real} "$@"\n')
+    false.write_text(
+        f'#!/bin/sh\ncase "$*" in *video.mkv*) echo "no room for a picture" >&2; exit 7;; esac\nexec {real} "$@"\n'
+    )
     false.chmod(false.stat().st_mode | stat.S_IXUSR)
     told = shotbuild(tiny, "build", env={"SHOTBUILD_FFMPEG": str(false)})
     assert told.code == 1
@@ -74,7 +76,14 @@ def test_a_full_disk_is_told_and_the_next_build_goes_on(tiny: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
     told = subprocess.run(
-        argv(["build"]), cwd=tiny, capture_output=True, text=True, env=environment({}), preexec_fn=limited, timeout=300, check=False
+        argv(["build"]),
+        cwd=tiny,
+        capture_output=True,
+        text=True,
+        env=environment({}),
+        preexec_fn=limited,
+        timeout=300,
+        check=False,
     )
     assert told.returncode not in (0, 70), told.stderr
     assert "Traceback" not in told.stderr

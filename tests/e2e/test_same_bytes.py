@@ -58,7 +58,11 @@ def test_a_build_that_is_killed_anywhere_ends_with_the_same_bytes(tmp_path: Path
             time.sleep(chance.uniform(0.6, 3.0))
             process.kill()
             told = process.communicate()[0].decode()
-            now = {line.split('"step": "')[1].split('"')[0] for line in told.splitlines() if '"finished"' in line and '"ran": true' in line}
+            now = {
+                line.split('"step": "')[1].split('"')[0]
+                for line in told.splitlines()
+                if '"finished"' in line and '"ran": true' in line
+            }
             assert not now & finished, "a finished step ran again"
             finished |= now
             if '"summary"' in told:
@@ -85,7 +89,12 @@ def test_an_interrupted_build_stops_its_programs_and_resumes(tiny: Path, sent: s
     long = TINY["specs/opening.yaml"].replace("{template", "{duration: 60s, template")
     (tiny / "specs/opening.yaml").write_text(long)
     process = subprocess.Popen(
-        argv(["build"]), cwd=tiny, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment({}), start_new_session=True
+        argv(["build"]),
+        cwd=tiny,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment({}),
+        start_new_session=True,
     )
     assert process.stderr is not None
     for line in process.stderr:

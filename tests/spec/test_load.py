@@ -205,7 +205,6 @@ MISTAKES = {
     "plate with a seed": ("a: {plate: assets/p.mov, seed: 1}", "a plate takes no `seed`"),
     "plate with takes": ("a: {plate: assets/p.mov, takes: 2}", "a plate takes no `takes`"),
     "plate with settings": ("a: {plate: assets/p.mov, settings: {zoom: 2}}", "a plate takes no `settings`"),
-    "plate with a duration": ("a: {plate: assets/p.mov, duration: 2s}", "a plate takes no `duration`"),
     "plate with continue": ("a: {plate: assets/p.mov, continue: a}", "a plate takes no `continue`"),
     "empty prompt": ('a: {prompt: "{% if 0 %}x{% endif %}"}', "the prompt is empty"),
     "seed too large": (

@@ -1,1 +1,1 @@
-"""How the `animatic` provider draws: words → idea → layers → planes. Integers decide every pixel, so that all machines agree."""
+"""How the `animatic` provider draws: words → idea → layers → planes. Integers decide every pixel."""

@@ -64,8 +64,12 @@ def city(stage: Stage, horizon: float) -> float:
         return 900
     roofs(stage)
     span = stage.span(250)
-    stage.cut([box(span.left - 10, 884, span.right + 10, FLOOR), box(span.left - 10, 868, span.right + 10, 876)], 250, stage.air(94),
-              rim=(3, stage.palette.light, 40))  # fmt: skip
+    stage.cut(
+        [box(span.left - 10, 884, span.right + 10, FLOOR), box(span.left - 10, 868, span.right + 10, 876)],
+        250,
+        stage.air(94),
+        rim=(3, stage.palette.light, 40),
+    )
     return 886
 
 
@@ -77,8 +81,11 @@ def roofs(stage: Stage) -> None:
     x = span.left - 60
     while x < span.right + 60:
         wide, top = chance.between(120, 260), 905 - chance.between(60, 150)
-        shapes.append(box(x, top, x + wide, FLOOR) if chance.often(55) else
-                      [(x, 960), (x, top + 20), (x + wide * 0.5, top - 40), (x + wide, top + 20), (x + wide, 960)])  # fmt: skip
+        shapes.append(
+            box(x, top, x + wide, FLOOR)
+            if chance.often(55)
+            else [(x, 960), (x, top + 20), (x + wide * 0.5, top - 40), (x + wide, top + 20), (x + wide, 960)]
+        )
         shapes.append(box(x + wide * 0.3, top - 46, x + wide * 0.3 + 18, top + 20))
         if chance.often(40):
             shapes += [
@@ -99,10 +106,16 @@ def windows(
         return []
     margin = (wide - columns * cell * 1.7 + cell * 0.7) / 2
     return [
-        box(left + margin + column * cell * 1.7, top + cell * 1.4 + row * cell * 2.4, left + margin + column * cell * 1.7 + cell,
-            top + cell * 2.7 + row * cell * 2.4)
-        for row in range(rows) for column in range(columns) if chance.often(share)
-    ]  # fmt: skip
+        box(
+            left + margin + column * cell * 1.7,
+            top + cell * 1.4 + row * cell * 2.4,
+            left + margin + column * cell * 1.7 + cell,
+            top + cell * 2.7 + row * cell * 2.4,
+        )
+        for row in range(rows)
+        for column in range(columns)
+        if chance.often(share)
+    ]
 
 
 def village(stage: Stage, horizon: float) -> float:
@@ -142,7 +155,7 @@ def village(stage: Stage, horizon: float) -> float:
     return 902
 
 
-def studio(stage: Stage, horizon: float) -> float:
+def studio(stage: Stage, _horizon: float) -> float:
     """An empty backdrop with a pool of light, for products and portraits."""
     palette = stage.palette
     wall = mix(palette.haze, palette.low, 45) if palette.day else mix(palette.top, palette.haze, 60)

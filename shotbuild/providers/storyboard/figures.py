@@ -75,7 +75,8 @@ def standing(look: Build) -> list[Outline]:
     shapes = _head((0, -0.925), look, 0)
     shapes += limb((0, -0.87), (0, -0.8), 0.03, 0.034)
     torso = [(-0.035, -0.845), (-0.115 * wide, -0.8), (-0.128 * wide, -0.74), (-0.1 * wide, -0.6), (-0.088 * wide, -0.46),
-             (0.088 * wide, -0.46), (0.1 * wide, -0.6), (0.128 * wide, -0.74), (0.115 * wide, -0.8), (0.035, -0.845)]  # fmt: skip
+             (0.088 * wide, -0.46), (0.1 * wide, -0.6), (0.128 * wide, -0.74), (0.115 * wide, -0.8), (0.035,
+                 -0.845)]  # fmt: skip
     shapes.append(torso)
     for side in (-1, 1):
         shapes += limb((side * 0.112 * wide, -0.775), (side * 0.142 * wide, -0.6), 0.034, 0.028)
@@ -88,7 +89,8 @@ def standing(look: Build) -> list[Outline]:
 
 def _cloth(look: Build, stride: float, bend: float, top: float = 0.1) -> list[Outline]:
     if look.dress == "coat":
-        return [curve([(-top * 0.92, -0.66), (top * 0.92, -0.66), (top * 0.98, -0.5), (top * 1.15 + stride, -0.29), (-top * 1.15 - stride - bend, -0.28),
+        return [curve([(-top * 0.92, -0.66), (top * 0.92, -0.66), (top * 0.98, -0.5), (top * 1.15 + stride, -0.29),
+            (-top * 1.15 - stride - bend, -0.28),
                        (-top * 0.98, -0.5)], 4)]  # fmt: skip
     if look.dress == "dress":
         return [
@@ -152,7 +154,8 @@ def striding(look: Build, phase: int, gait: str) -> list[Outline]:
     upper: list[Outline] = []
     neck = (0.012, hip[1] - 0.335)
     upper.append(curve([(-0.062, hip[1] + 0.03), (-0.07, hip[1] - 0.14), (-0.078, neck[1] + 0.08), (-0.03, neck[1] - 0.01),
-                        (0.04, neck[1] + 0.005), (0.078, neck[1] + 0.1), (0.062, hip[1] - 0.12), (0.062, hip[1] + 0.03)]))  # fmt: skip
+                        (0.04, neck[1] + 0.005), (0.078, neck[1] + 0.1), (0.062, hip[1] - 0.12), (0.062,
+                            hip[1] + 0.03)]))  # fmt: skip
     upper += limb(neck, (0.02, neck[1] - 0.05), 0.034, 0.03)
     upper += _head((0.028, neck[1] - 0.105), look, 1)
     for side in (1, -1):
@@ -189,7 +192,8 @@ def profile(look: Build) -> list[Outline]:
         5,
     )  # fmt: skip
     body = curve(
-        [(0.06, 0.62), (0.16, 0.8), (0.4, 0.98), (0.5, 1.4), (0.5, 2.6), (0.62, 4.8), (-0.9, 4.8), (-0.72, 2.6), (-0.84, 1.5), (-0.68, 0.96),
+        [(0.06, 0.62), (0.16, 0.8), (0.4, 0.98), (0.5, 1.4), (0.5, 2.6), (0.62, 4.8), (-0.9, 4.8), (-0.72, 2.6),
+            (-0.84, 1.5), (-0.68, 0.96),
          (-0.38, 0.8), (-0.26, 0.62)]
     )  # fmt: skip
     shapes = [face, body]
@@ -207,7 +211,8 @@ def profile(look: Build) -> list[Outline]:
         )
     if look.hat == "brim":
         shapes += [curve([(0.66, -0.26), (0.3, -0.36), (-0.3, -0.36), (-0.64, -0.24), (-0.3, -0.27), (0.3, -0.27)]),
-                   curve([(-0.42, -0.3), (-0.36, -0.7), (-0.05, -0.78), (0.26, -0.7), (0.36, -0.3)], closed=False)]  # fmt: skip
+                   curve([(-0.42, -0.3), (-0.36, -0.7), (-0.05, -0.78), (0.26, -0.7), (0.36, -0.3)],
+                       closed=False)]  # fmt: skip
     if look.hat == "cap":
         shapes += [curve([(-0.44, -0.16), (-0.4, -0.52), (-0.1, -0.64), (0.2, -0.58), (0.36, -0.28)], closed=False),
                    curve([(0.2, -0.36), (0.62, -0.24), (0.64, -0.19), (0.3, -0.24)])]  # fmt: skip
@@ -223,7 +228,8 @@ def back(look: Build) -> list[Outline]:
     """Head and shoulders from behind, same measure as `profile`."""
     skull = curve([(0, -0.54), (0.27, -0.46), (0.38, -0.18), (0.36, 0.12), (0.27, 0.38), (0.2, 0.5), (-0.2, 0.5),
                    (-0.27, 0.38), (-0.36, 0.12), (-0.38, -0.18), (-0.27, -0.46)])  # fmt: skip
-    body = curve([(0.18, 0.4), (0.22, 0.66), (0.55, 0.84), (0.92, 1.02), (1.1, 1.5), (1.0, 3.0), (1.1, 4.8), (-1.1, 4.8), (-1.0, 3.0), (-1.1, 1.5),
+    body = curve([(0.18, 0.4), (0.22, 0.66), (0.55, 0.84), (0.92, 1.02), (1.1, 1.5), (1.0, 3.0), (1.1, 4.8), (-1.1,
+        4.8), (-1.0, 3.0), (-1.1, 1.5),
                   (-0.92, 1.02), (-0.55, 0.84), (-0.22, 0.66), (-0.18, 0.4)])  # fmt: skip
     shapes = [skull, body, ellipse(-0.385, 0.05, 0.05, 0.1), ellipse(0.385, 0.05, 0.05, 0.1)]
     if look.hair == "long":
@@ -247,7 +253,8 @@ def back(look: Build) -> list[Outline]:
 def hand() -> list[Outline]:
     """A hand from the side that reaches to +x and holds something small. Wrist at (-1, 0), finger tips near (0.4, 0)."""
     shapes: list[Outline] = []
-    shapes.append(curve([(-2.6, -0.36), (-1.0, -0.22), (-0.45, -0.34), (-0.1, -0.3), (0.02, -0.1), (-0.02, 0.2), (-0.3, 0.36),
+    shapes.append(curve([(-2.6, -0.36), (-1.0, -0.22), (-0.45, -0.34), (-0.1, -0.3), (0.02, -0.1), (-0.02, 0.2),
+        (-0.3, 0.36),
                          (-0.9, 0.26), (-2.6, 0.42)]))  # fmt: skip
     for base, middle, tip in (
         ((-0.12, -0.22), (0.26, -0.3), (0.5, -0.12)),

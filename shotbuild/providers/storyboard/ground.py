@@ -8,8 +8,19 @@ from shotbuild.providers.storyboard.tone import mix
 FLOOR = 1500.0
 
 
-def land(stage: Stage, depth: int, base: float, octaves: list[tuple[int, float]], near: float, *, smooth: bool = True,
-         rim: int = 0, floor_near: float | None = None, tall: float = 0, word: str = "") -> list[float]:  # fmt: skip
+def land(
+    stage: Stage,
+    depth: int,
+    base: float,
+    octaves: list[tuple[int, float]],
+    near: float,
+    *,
+    smooth: bool = True,
+    rim: int = 0,
+    floor_near: float | None = None,
+    tall: float = 0,
+    word: str = "",
+) -> list[float]:
     """One range of hills or mountains across the whole picture, lighter towards its foot."""
     span = stage.span(depth)
     chance = stage.chance.fork(f"land {depth} {word}")

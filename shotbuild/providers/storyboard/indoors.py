@@ -9,7 +9,7 @@ from shotbuild.providers.storyboard.tone import Color, mix
 FLOOR = 1500.0
 
 
-def room(stage: Stage, horizon: float, kind: str = "room") -> float:
+def room(stage: Stage, kind: str) -> float:
     """A back wall with a tall window, its light on the floor, and some furniture of the kind."""
     palette, chance = stage.palette, stage.chance.fork("room")
     night = not palette.day
@@ -33,15 +33,17 @@ def room(stage: Stage, horizon: float, kind: str = "room") -> float:
     if night:
         stage.cut([ellipse(x + wide * 0.18, top + 110, 26)], 60, palette.light)
     stage.cut(_skyline(chance, x, wide, bottom), 62, stage.air(26))
-    frame: list[Outline] = [box(x - wide / 2 - 16, top - 18, x + wide / 2 + 16, top), box(x - wide / 2 - 26, bottom, x + wide / 2 + 26, bottom + 18),
-                            box(x - wide / 2 - 16, top, x - wide / 2, bottom), box(x + wide / 2, top, x + wide / 2 + 16, bottom)]  # fmt: skip
-    for index in range(1, panes_across):
-        frame.append(
-            box(x - wide / 2 + wide * index / panes_across - 4, top, x - wide / 2 + wide * index / panes_across + 4, bottom)
-        )
-    for index in range(1, panes_down):
-        y = top + (bottom - top) * index / panes_down
-        frame.append(box(x - wide / 2, y - 3.5, x + wide / 2, y + 3.5))
+    left, right = x - wide / 2, x + wide / 2
+    frame = [
+        box(left - 16, top - 18, right + 16, top),
+        box(left - 26, bottom, right + 26, bottom + 18),
+        box(left - 16, top, left, bottom),
+        box(right, top, right + 16, bottom),
+    ]
+    bars = [left + wide * index / panes_across for index in range(1, panes_across)]
+    rails = [top + (bottom - top) * index / panes_down for index in range(1, panes_down)]
+    frame += [box(bar - 4, top, bar + 4, bottom) for bar in bars]
+    frame += [box(left, rail - 3.5, right, rail + 3.5) for rail in rails]
     stage.cut(frame, 96, mix(wall, palette.ink, 52))
     stage.glow(x, (top + bottom) / 2, 520, light, 40 if not night else 24, 90)
     stage.cut(
@@ -117,8 +119,19 @@ def furnish(stage: Stage, chance: Chance, kind: str, window: float, base: float,
         )
     table = -side * stage.half * 0.3
     if kind == "bed":
-        stage.cut([box(table - 330, 720, table - 306, 900), curve([(table - 310, 800), (table + 240, 790), (table + 250, 850), (table + 250, 890), (table - 310, 890)], 4),
-                   ellipse(table - 240, 786, 84, 30), box(table + 230, 760, table + 254, 910)], 190, mix(ink, palette.haze, 10), rim=(4, palette.light, 40))  # fmt: skip
+        stage.cut(
+            [
+                box(table - 330, 720, table - 306, 900),
+                curve(
+                    [(table - 310, 800), (table + 240, 790), (table + 250, 850), (table + 250, 890), (table - 310, 890)], 4
+                ),
+                ellipse(table - 240, 786, 84, 30),
+                box(table + 230, 760, table + 254, 910),
+            ],
+            190,
+            mix(ink, palette.haze, 10),
+            rim=(4, palette.light, 40),
+        )
     elif kind in {"kitchen", "office", "library", "cafe"} or chance.often(55):
         legs = [
             box(table - 220, 752, table + 220, 772),
@@ -140,7 +153,7 @@ def furnish(stage: Stage, chance: Chance, kind: str, window: float, base: float,
             stage.glow(lamp, 510, 330, glow, 62, 150)
 
 
-def hall(stage: Stage, horizon: float) -> float:
+def hall(stage: Stage, _horizon: float) -> float:
     """A corridor in one-point perspective: openings to one side, light at the end."""
     palette, chance = stage.palette, stage.chance.fork("hall")
     vx, vy = -stage.side * stage.half * chance.between(0.0, 0.14), 470.0
@@ -169,8 +182,20 @@ def hall(stage: Stage, horizon: float) -> float:
         # A bright strip on the floor from each opening.
         y, foot = vy + high * far * 0.93, vy + high * near * 0.9
         reach = wide * far * 0.7
-        stage.cut([[(vx + stage.side * reach, y), (vx + stage.side * wide * far, y), (vx + stage.side * wide * near * 0.4, foot), (vx - stage.side * reach * 0.2, foot)]],
-                  depth, light, opacity=34, soft=1)  # fmt: skip
+        stage.cut(
+            [
+                [
+                    (vx + stage.side * reach, y),
+                    (vx + stage.side * wide * far, y),
+                    (vx + stage.side * wide * near * 0.4, foot),
+                    (vx - stage.side * reach * 0.2, foot),
+                ]
+            ],
+            depth,
+            light,
+            opacity=34,
+            soft=1,
+        )
     return 905
 
 
@@ -182,7 +207,7 @@ def _arch(left: float, top: float, right: float, bottom: float) -> Outline:
     return [(left, bottom), (left, middle), *arc, (right, middle), (right, bottom)]
 
 
-def stairs(stage: Stage, horizon: float) -> float:
+def stairs(stage: Stage, _horizon: float) -> float:
     """A flight of stairs that climbs towards the light; the subject stands on it."""
     palette, side = stage.palette, stage.side
     wall = mix(palette.haze, palette.ink, 50)

@@ -184,8 +184,8 @@ def _runs(kinds: NDArray[np.int8]) -> Iterator[tuple[int, int, int]]:
     """start, end, kind of equal neighbours; plain runs too short to pay count as mixed."""
     edges = [0, *(np.flatnonzero(np.diff(kinds)) + 1).tolist(), len(kinds)]
     merged: list[tuple[int, int, int]] = []
-    for start, end in pairwise(edges):
-        kind = int(kinds[start])
+    for first, end in pairwise(edges):
+        start, kind = first, int(kinds[first])
         if end - start < 3 and (start > 0 or kind == FULL) and (end < len(kinds) or kind == FULL) and len(kinds) > 3:
             kind = MIXED
         if merged and merged[-1][2] == kind:

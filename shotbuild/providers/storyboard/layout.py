@@ -93,4 +93,5 @@ def _far(part: Plane, rgb: Color) -> int:
     """The mean distance of the worst colour channel."""
     count = part.shape[0] * part.shape[1]
     sums = part.astype(np.int64).sum(axis=(0, 1))
-    return max(abs(int(total) // max(1, count) - want) for total, want in zip(sums, rgb, strict=True))
+    worst: int = max(abs(int(total) // max(1, count) - want) for total, want in zip(sums, rgb, strict=True))
+    return worst

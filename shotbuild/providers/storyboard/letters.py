@@ -1,4 +1,4 @@
-"""Text as a row of glyphs: cleaned, in visual order, each in the first font that has it, as one mask. Never fails on text."""
+"""Text as a row of glyphs: cleaned, in visual order, each in the first font that has it, as one mask."""
 
 import unicodedata
 from functools import lru_cache

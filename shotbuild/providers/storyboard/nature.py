@@ -7,6 +7,8 @@ from shotbuild.providers.storyboard.shape import Outline, box, curve, ellipse, m
 from shotbuild.providers.storyboard.stage import Stage
 from shotbuild.providers.storyboard.tone import mix
 
+SAND = (222, 178, 118)
+
 
 def mountains(stage: Stage, horizon: float) -> float:
     heaven(stage, horizon - 60, 2)
@@ -15,8 +17,16 @@ def mountains(stage: Stage, horizon: float) -> float:
     for index in range(ranges):
         part = index / ranges
         peak = chance.between(150, 250) * (1 - part * 0.5)
-        land(stage, 16 + int(part * 130), horizon - 20 + part * 130, [(38, peak), (13, peak * 0.3), (5, peak * 0.1), (2, peak * 0.04)],
-             16 + part * 62, smooth=False, rim=62 - int(part * 30), floor_near=4 + part * 50)  # fmt: skip
+        land(
+            stage,
+            16 + int(part * 130),
+            horizon - 20 + part * 130,
+            [(38, peak), (13, peak * 0.3), (5, peak * 0.1), (2, peak * 0.04)],
+            16 + part * 62,
+            smooth=False,
+            rim=62 - int(part * 30),
+            floor_near=4 + part * 50,
+        )
     return forest_edge(stage, horizon + 150)
 
 
@@ -82,19 +92,41 @@ def dune(stage: Stage, chance: Chance, depth: int, base: float, near: float, hig
         for i in range(knots + 1)
     ]
     crest = curve(points, 14, closed=False)
-    sand = mix(stage.palette.low, stage.palette.accent, 18 + near * 0.3)
+    sand = mix(mix(stage.palette.low, stage.palette.accent, 18 + near * 0.3), SAND, 55 if stage.palette.day else 12)
     lit = mix(stage.air(near), sand, 58 - near * 0.3)
-    stage.cut([[*crest, (span.right + 220, FLOOR), (span.left - 220, FLOOR)]], depth, lit, mix(lit, stage.palette.ink, 18), fade=(base - high, base + 200),
-              rim=(2.5, stage.palette.light, 40))  # fmt: skip
+    stage.cut(
+        [[*crest, (span.right + 220, FLOOR), (span.left - 220, FLOOR)]],
+        depth,
+        lit,
+        mix(lit, stage.palette.ink, 18),
+        fade=(base - high, base + 200),
+        rim=(2.5, stage.palette.light, 40),
+    )
     dark = mix(lit, stage.palette.ink, 34)
     for index, (x, y) in enumerate(points[1:-1], 1):
         if index % 2 == 0:
             continue
         away = -stage.side
         reach = span.width / knots
-        stage.cut([curve([(x, y), (x + away * reach * 0.42, y + high * 0.34), (x + away * reach * 0.95, y + high * 1.0),
-                          (x + away * reach * 0.4, y + high * 1.25), (x + away * reach * 0.16, y + high * 0.7)], 8)],
-                  depth, dark, lit, fade=(y, y + high * 1.3), opacity=80)  # fmt: skip
+        stage.cut(
+            [
+                curve(
+                    [
+                        (x, y),
+                        (x + away * reach * 0.42, y + high * 0.34),
+                        (x + away * reach * 0.95, y + high * 1.0),
+                        (x + away * reach * 0.4, y + high * 1.25),
+                        (x + away * reach * 0.16, y + high * 0.7),
+                    ],
+                    8,
+                )
+            ],
+            depth,
+            dark,
+            lit,
+            fade=(y, y + high * 1.3),
+            opacity=80,
+        )
 
 
 def forest(stage: Stage, horizon: float) -> float:
@@ -115,8 +147,16 @@ def forest(stage: Stage, horizon: float) -> float:
                 wide = (6 + index * 8) * chance.between(0.7, 1.35)
                 bend = chance.between(-20, 20)
                 if not clear:
-                    shapes.append([(x - wide * 1.5, base + 20), (x - wide * 0.8, base - 90), (x - wide * 0.62 + bend, -420), (x + wide * 0.62 + bend, -420),
-                                   (x + wide * 0.8, base - 90), (x + wide * 1.6, base + 20)])  # fmt: skip
+                    shapes.append(
+                        [
+                            (x - wide * 1.5, base + 20),
+                            (x - wide * 0.8, base - 90),
+                            (x - wide * 0.62 + bend, -420),
+                            (x + wide * 0.62 + bend, -420),
+                            (x + wide * 0.8, base - 90),
+                            (x + wide * 1.6, base + 20),
+                        ]
+                    )
                     for _ in range(2 if index >= 2 else 0):
                         y, way = chance.between(-60, base - 330), chance.side()
                         shapes.append(
@@ -199,8 +239,14 @@ def space(stage: Stage, horizon: float) -> float:
     x, y = side * stage.half * chance.between(0.1, 0.6), (horizon + radius * 0.72 if chance.often(60) else 420)
     stage.glow(x, y, radius * 1.42, mix(palette.haze, palette.accent, 30), 70, 30)
     disc = [ellipse(x, y, radius, corners=160)]
-    stage.cut(disc, 30, mix(palette.haze, palette.accent, 22), mix(palette.ink, palette.top, 30), fade=(y - radius, y + radius * 0.5),
-              rim=(10, palette.light, 85))  # fmt: skip
+    stage.cut(
+        disc,
+        30,
+        mix(palette.haze, palette.accent, 22),
+        mix(palette.ink, palette.top, 30),
+        fade=(y - radius, y + radius * 0.5),
+        rim=(10, palette.light, 85),
+    )
     if chance.often(50) and radius < 500:
         ring = ellipse(x, y + 10, radius * 1.8, radius * 0.3, 160)
         stage.cut(

@@ -69,13 +69,14 @@ class Overlay:
             strip.fill(yuv(MARK), (0, 0, done, line))
 
     def _place_clock(self) -> tuple[int, int]:
-        layout = self._layout
+        """Left and top of the timecode: in the middle of a slate, at the foot of an upright frame,
+        else beside the caption."""
+        layout, tall = self._layout, self._digits.ascent + self._digits.descent
         left = layout.width - layout.margin - 11 * self._cell
-        if layout.kind == "slate" or layout.height > layout.width:
-            foot = layout.small if layout.kind == "slate" else layout.large
-            top = layout.lower - (layout.lower + self._digits.ascent + self._digits.descent) // 2 if layout.kind == "slate" else (
-                layout.lower - self._digits.ascent - self._digits.descent - foot * 3 // 5)  # fmt: skip
-            return left, top
+        if layout.kind == "slate":
+            return left, (layout.lower - tall) // 2 + 1
+        if layout.height > layout.width:
+            return left, layout.lower - tall - layout.large * 3 // 5
         return left, layout.large * 11 // 20
 
     def _set_slate(self, strip: Picture | None, right: int) -> None:

@@ -7,6 +7,7 @@ from fractions import Fraction
 from shotbuild.providers.storyboard import aerial, built, cast, indoors, nature, sky, streets, waters
 from shotbuild.providers.storyboard.camera import Camera, Move
 from shotbuild.providers.storyboard.chance import Chance
+from shotbuild.providers.storyboard.entrance import Entrance
 from shotbuild.providers.storyboard.planes import Composer
 from shotbuild.providers.storyboard.stage import Stage
 from shotbuild.providers.storyboard.tone import HOURS, mix, tinted
@@ -33,9 +34,12 @@ PLACES: dict[str, Callable[[Stage, float], float]] = {
 INSIDE = frozenset({"room", "hall", "stairs", "studio"})
 OPEN = ("mountains", "hills", "forest", "sea", "coast", "desert", "city", "street", "road", "village", "room", "hall")
 HOMES = {
-    "boat": ("sea", "coast"), "fish": ("sea",), "car": ("road", "street"), "train": ("road",), "plane": ("air",), "rocket": ("space",),
-    "bottle": ("studio",), "cup": ("room",), "book": ("room",), "letter": ("room",), "phone": ("room", "street"), "clock": ("room", "hall"),
-    "candle": ("room",), "hand": ("room", "studio"), "horse": ("hills", "desert"), "deer": ("forest", "hills"), "bird": ("sea", "hills"),
+    "boat": ("sea", "coast"), "fish": ("sea",), "car": ("road", "street"), "train": ("road",), "plane": ("air",),
+        "rocket": ("space",),
+    "bottle": ("studio",), "cup": ("room",), "book": ("room",), "letter": ("room",), "phone": ("room", "street"),
+        "clock": ("room", "hall"),
+    "candle": ("room",), "hand": ("room", "studio"), "horse": ("hills", "desert"), "deer": ("forest", "hills"),
+        "bird": ("sea", "hills"),
     "cat": ("room", "street"), "dog": ("hills", "street"), "crowd": ("street", "city"),
 }  # fmt: skip
 
@@ -145,15 +149,18 @@ def build(plan: Plan, idea: Idea, chance: Chance, width: int, height: int, frame
     }
     horizon = chance.fork("horizon").between(*horizons.get(plan.size, (520, 640)))
     if plan.place == "room":
-        ground = indoors.room(stage, horizon, idea.room or "room")
+        ground = indoors.room(stage, idea.room or "room")
     else:
         ground = PLACES["hills" if stage.high and plan.place == "forest" else plan.place](stage, horizon)
     if stage.high and plan.place not in INSIDE | {"sea", "coast", "air", "space", "desert", "city"}:
         ground = aerial.fields(stage, horizon, wooded=plan.place in {"forest", "mountains"})
     if plan.weather == "fog":
         sky.fog(stage, horizon, 46 if plan.place not in INSIDE else 14)
-    cast.enter(stage, plan.subjects, size=plan.size, action=plan.action, held=idea.held, ground=ground, horizon=horizon, place=plan.place,
-               followed=plan.move == "track")  # fmt: skip
+    entrance = Entrance(
+        size=plan.size, action=plan.action, held=idea.held, ground=ground, horizon=horizon, place=plan.place,
+        followed=plan.move == "track",
+    )  # fmt: skip
+    cast.enter(stage, plan.subjects, entrance)
     if plan.weather == "fog" and plan.size not in {"close", "insert", "medium"} and plan.place not in INSIDE:
         sky.fog(stage, 860, 30)
     if plan.weather in {"rain", "snow", "storm"} and plan.place not in INSIDE and plan.place != "space":

@@ -53,9 +53,15 @@ def clouds(stage: Stage, horizon: float, banks: int, depth: int = 14) -> None:
         tone = mix(mix(palette.top, palette.low, 60), palette.light if palette.day else palette.haze, 40 + bank % 2 * 20)
         way = chance.between(8, 26) * (0.4 + near)
         stage.cut(
-            [each for group in shapes for each in group], depth, tone, mix(tone, palette.low, 60), fade=(y - 60, y + 20),
-            soft=1, opacity=70, drift=(-way / 2, 0, way, 0),
-        )  # fmt: skip
+            [each for group in shapes for each in group],
+            depth,
+            tone,
+            mix(tone, palette.low, 60),
+            fade=(y - 60, y + 20),
+            soft=1,
+            opacity=70,
+            drift=(-way / 2, 0, way, 0),
+        )
 
 
 def cloud(chance: Chance, x: float, y: float, wide: float) -> list[Outline]:
@@ -98,7 +104,7 @@ def falling(stage: Stage, weather: str) -> list[Falling]:
     slant = {"rain": 0.16, "snow": 0.3, "storm": 0.42}[weather] * stage.side
     for near in (0, 1):
         grown = 1 + near
-        wide = width if slant else width
+        wide = width
         shapes: list[Outline] = []
         many = int(
             (150 if weather != "snow" else 110) * max(0.5, width / height) * (1.2 if weather == "storm" else 1) / grown

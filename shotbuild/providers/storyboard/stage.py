@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeAlias
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from shotbuild.providers.storyboard.shape import Mask, Outline, coverage
 from shotbuild.providers.storyboard.tone import Color, Palette, mix
 
 PAD = 4
+Rim: TypeAlias = tuple[float, Color, int]
+"""An edge of light on a layer: its width, colour and opacity in per cent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,13 +89,23 @@ class Stage:
         soft: int = 0,
         opacity: int = 100,
         holes: Iterable[Outline] = (),
-        rim: tuple[float, Color, int] | None = None,
+        rim: Rim | None = None,
         drift: tuple[float, float, float, float] = (0, 0, 0, 0),
     ) -> None:
         """Puts up one layer. fade: from `ink` at the first y to `lower` at the second; soft: blur, 0 to 5; rim: width,
         colour and opacity of an edge of light; drift: start and way of the whole shot, in units."""
-        self.cycle([list(outlines)], depth, ink, lower, fade=fade, soft=soft, opacity=opacity, holes=list(holes), rim=rim,
-                   drift=drift)  # fmt: skip
+        self.cycle(
+            [list(outlines)],
+            depth,
+            ink,
+            lower,
+            fade=fade,
+            soft=soft,
+            opacity=opacity,
+            holes=list(holes),
+            rim=rim,
+            drift=drift,
+        )
 
     def cycle(
         self,
@@ -105,7 +118,7 @@ class Stage:
         soft: int = 0,
         opacity: int = 100,
         holes: Sequence[Outline] = (),
-        rim: tuple[float, Color, int] | None = None,
+        rim: Rim | None = None,
         drift: tuple[float, float, float, float] = (0, 0, 0, 0),
         seconds: Fraction = Fraction(1),
     ) -> None:
@@ -116,7 +129,7 @@ class Stage:
         area = self._area([outline for pose in poses for outline in pose], depth, scale, drift, soft)
         if area is None:
             return
-        left, top, right, bottom = area
+        left, top, _, _ = area
         masks = [self._mask(pose, holes, area, scale, soft) for pose in poses]
         cell = self.unit * scale / 64
         shade = Ink(upper=ink, lower=lower or ink, first=int(fade[0] * cell) - top, last=int(fade[1] * cell) - top)
@@ -136,8 +149,16 @@ class Stage:
             Layer(self.camera, edges, depth=depth, left=left, top=top, scale=scale, ink=line, drift=way, hold=hold)
         )
 
-    def glow(self, x: float, y: float, radius: float, ink: Color, opacity: int, depth: int = 0,
-             drift: tuple[float, float, float, float] = (0, 0, 0, 0)) -> None:  # fmt: skip
+    def glow(
+        self,
+        x: float,
+        y: float,
+        radius: float,
+        ink: Color,
+        opacity: int,
+        depth: int = 0,
+        drift: tuple[float, float, float, float] = (0, 0, 0, 0),
+    ) -> None:
         """A round light that fades to nothing at `radius`."""
         scale = 8 if radius * self.unit > 64 else 32
         cell = self.unit * scale / 64
@@ -150,9 +171,15 @@ class Stage:
         top = round(y * cell) - size // 2
         shade = Ink(upper=ink, lower=ink)
         layer = Layer(
-            self.camera, [mask.astype(np.uint8)], depth=depth, left=left, top=top, scale=scale, ink=shade,
+            self.camera,
+            [mask.astype(np.uint8)],
+            depth=depth,
+            left=left,
+            top=top,
+            scale=scale,
+            ink=shade,
             drift=self._drift(drift),
-        )  # fmt: skip
+        )
         self.layers.append(layer)
 
     def _area(

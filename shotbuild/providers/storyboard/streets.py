@@ -76,8 +76,13 @@ def road_bed(stage: Stage, vx: float, horizon: float, wide: float) -> None:
         fade=(horizon, 1000),
     )
     half = stage.half * wide * 1.5 * reach
-    stage.cut([[(vx - 3, horizon + 3), (vx + 3, horizon + 3), (half + vx, bottom), (vx - half, bottom)]], depth, mix(ground, palette.haze, 40),
-              mix(ground, palette.ink, 62), fade=(horizon, 1000))  # fmt: skip
+    stage.cut(
+        [[(vx - 3, horizon + 3), (vx + 3, horizon + 3), (half + vx, bottom), (vx - half, bottom)]],
+        depth,
+        mix(ground, palette.haze, 40),
+        mix(ground, palette.ink, 62),
+        fade=(horizon, 1000),
+    )
     kerb = [
         [
             (vx + side * 3, horizon + 3),
@@ -100,7 +105,7 @@ def road_bed(stage: Stage, vx: float, horizon: float, wide: float) -> None:
 
 def lamps(stage: Stage, vx: float, horizon: float, tall: float) -> None:
     """Street lamps along both kerbs; they burn in the dark."""
-    dark = dark(stage) or stage.palette.sun < 20
+    burning = dark(stage) or stage.palette.sun < 20
     for distance in (6.4, 4.0, 2.5, 1.55):
         scale = 1 / distance
         depth = int(250 * scale) + 10
@@ -113,7 +118,7 @@ def lamps(stage: Stage, vx: float, horizon: float, tall: float) -> None:
             heads.append((x - side * 86 * scale, top - 4 * scale))
         stage.cut(poles, depth, stage.air(min(96, 24 + 110 * scale)))
         for x, y in heads:
-            if dark:
+            if burning:
                 stage.glow(x, y + 6 * scale, 230 * scale + 20, mix(stage.palette.accent, stage.palette.light, 50), 72, depth)
                 stage.cut([ellipse(x, y + 6 * scale, 19 * scale + 1, 8 * scale + 1)], depth, stage.palette.light)
 

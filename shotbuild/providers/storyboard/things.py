@@ -50,7 +50,8 @@ def beast(kind: str, phase: int, moving: bool) -> list[Outline]:
     long, leg, thick = (0.55, 0.52, 0.19) if heavy else (0.5, 0.36, 0.155)
     back = -leg - thick
     shapes = [curve([(-long, back - 0.07), (-0.1, back - thick + 0.08), (long - 0.1, back - 0.13), (long, back + 0.03),
-                     (long - 0.08, back + 0.19), (0, back + 0.18), (-long + 0.12, back + 0.1), (-long - 0.02, back + 0.06)])]  # fmt: skip
+                     (long - 0.08, back + 0.19), (0, back + 0.18), (-long + 0.12, back + 0.1), (-long - 0.02,
+                         back + 0.06)])]  # fmt: skip
     neck = (long + 0.2, back - 0.42) if heavy else (long + 0.15, back - 0.17)
     shapes += limb((long - 0.1, back), neck, 0.15 if heavy else 0.115, 0.08)
     nose = (neck[0] + (0.24 if heavy else 0.2), neck[1] + (0.14 if heavy else 0.05))
@@ -168,7 +169,8 @@ def lighthouse() -> tuple[list[Outline], list[Outline], list[Outline]]:
 def house(chance: Chance) -> tuple[list[Outline], list[Outline]]:
     """A house with a gable, and its windows."""
     wide, wall = chance.between(0.5, 0.75), chance.between(0.5, 0.62)
-    body = [(-wide, 0.02), (-wide, -wall), (-wide - 0.07, -wall + 0.02), (-wide * 0.45, -1.0), (wide * 0.45, -1.0), (wide + 0.07, -wall + 0.02),
+    body = [(-wide, 0.02), (-wide, -wall), (-wide - 0.07, -wall + 0.02), (-wide * 0.45, -1.0), (wide * 0.45, -1.0),
+        (wide + 0.07, -wall + 0.02),
             (wide, -wall), (wide, 0.02)]  # fmt: skip
     chimney = box(wide * 0.2, -1.16, wide * 0.2 + 0.11, -0.9)
     panes = [
@@ -203,7 +205,8 @@ def tower(chance: Chance, wide: float, high: float) -> list[Outline]:
 
 def bottle() -> tuple[list[Outline], list[Outline]]:
     """A bottle, and its label."""
-    right = [(0.03, -1.0), (0.055, -0.995), (0.058, -0.93), (0.046, -0.92), (0.048, -0.74), (0.075, -0.66), (0.135, -0.58), (0.15, -0.5),
+    right = [(0.03, -1.0), (0.055, -0.995), (0.058, -0.93), (0.046, -0.92), (0.048, -0.74), (0.075, -0.66), (0.135,
+        -0.58), (0.15, -0.5),
              (0.15, -0.03), (0.135, 0.0)]  # fmt: skip
     return [[*right, *[(-x, y) for x, y in reversed(right)]]], [box(-0.15, -0.44, 0.15, -0.16)]
 
@@ -274,15 +277,14 @@ def plane() -> list[Outline]:
 def train(cars: int) -> list[Outline]:
     """Carriages that run to the left of a nose at x = 0; height 1."""
     shapes: list[Outline] = [curve([(-1.9, -0.1), (-1.9, -0.96), (-0.7, -0.96), (-0.18, -0.62), (0, -0.1)], closed=False)]
-    for index in range(1, cars):
-        right = -1.96 - (index - 1) * 2.6
-        shapes.append(box(right - 2.54, -0.96, right, -0.1))
-    for index in range(cars * 2):
-        shapes.append(ellipse(-0.5 - index * 1.28, -0.08, 0.1, corners=20))
+    rights = [-1.96 - index * 2.6 for index in range(cars - 1)]
+    shapes += [box(right - 2.54, -0.96, right, -0.1) for right in rights]
+    shapes += [ellipse(-0.5 - index * 1.28, -0.08, 0.1, corners=20) for index in range(cars * 2)]
     return [*shapes, box(-1.9 - (cars - 1) * 2.6, -0.3, -1.7, -0.16)]
 
 
 def rocket() -> list[Outline]:
     hull = curve([(0, -1.0), (0.12, -0.78), (0.14, -0.4), (0.1, -0.08), (-0.1, -0.08), (-0.14, -0.4), (-0.12, -0.78)])
-    return [hull, [(0.12, -0.36), (0.28, -0.06), (0.26, 0.02), (0.08, -0.14)], [(-0.12, -0.36), (-0.28, -0.06), (-0.26, 0.02), (-0.08, -0.14)],
+    return [hull, [(0.12, -0.36), (0.28, -0.06), (0.26, 0.02), (0.08, -0.14)], [(-0.12, -0.36), (-0.28, -0.06),
+        (-0.26, 0.02), (-0.08, -0.14)],
             box(-0.07, -0.1, 0.07, -0.02)]  # fmt: skip

@@ -13,7 +13,8 @@ PLACES = {
     "village": "village house cottage barn church chapel town farmhouse suburb cabin castle",
     "room": "room kitchen bedroom office apartment flat study library cafe restaurant bar hotel window desk sofa armchair "
     "workshop studio-flat table bed indoors interior home classroom door lab attic",
-    "hall": "corridor hallway hall tunnel museum hospital station subway metro cathedral temple gallery archive vault bunker",
+    "hall": "corridor hallway hall tunnel museum hospital station subway metro cathedral temple gallery archive vault "
+    "bunker",
     "stairs": "stair staircase stairwell step-up stairway",
     "studio": "studio product packshot bottle perfume sneaker shoe logo backdrop cyclorama pedestal cosmetic pack packaging",
     "air": "sky cloud airplane plane aircraft flight glider balloon stratosphere jet helicopter drone-flight",
@@ -53,7 +54,8 @@ SIZES = {
     "close": "close-up closeup close face portrait cu eye tear head-shot",
 }
 MOVES = {
-    "push": "push-in pushes-in pushing-in dolly-in dollies-in zoom-in zooms-in zoom move-in moves-in closer creep-in push creep approach",
+    "push": "push-in pushes-in pushing-in dolly-in dollies-in zoom-in zooms-in zoom move-in moves-in "
+    "closer creep-in push creep approach",
     "pull": "pull-out pulls-out pull-back pulls-back dolly-out zoom-out zooms-out back-away reveal retreat widen",
     "left": "pan-left pans-left panning-left",
     "right": "pan pan-right pans-right panning-right swish",
@@ -113,7 +115,8 @@ HELD = {
     "stick": "cane stick staff",
 }
 KINDS = {
-    "kitchen": "kitchen cook baker bread", "bedroom": "", "bed": "bed bedroom hotel sleep pillow", "office": "office desk workshop lab",
+    "kitchen": "kitchen cook baker bread", "bedroom": "", "bed": "bed bedroom hotel sleep pillow",
+        "office": "office desk workshop lab",
     "library": "library book archive study", "cafe": "cafe restaurant bar coffee", "door": "door doorway knock entrance",
 }  # fmt: skip
 

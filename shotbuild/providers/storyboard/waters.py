@@ -1,6 +1,7 @@
 """Places by the sea, and the ground that other places share. Each place returns where a subject stands."""
 
 from shotbuild.providers.storyboard import things
+from shotbuild.providers.storyboard.chance import Chance
 from shotbuild.providers.storyboard.ground import FLOOR, heaven, shore
 from shotbuild.providers.storyboard.shape import Outline, box, curve, ellipse, move, noise, ridge
 from shotbuild.providers.storyboard.stage import Stage
@@ -26,8 +27,13 @@ def water(stage: Stage, horizon: float, sun_x: float, bottom: float = FLOOR) -> 
     """Water from the horizon down, with the light's path and slow swell."""
     palette, chance, span = stage.palette, stage.chance.fork("water"), stage.span(40)
     far = mix(palette.low, palette.haze, 55)
-    stage.cut([box(span.left - 10, horizon, span.right + 10, bottom)], 40, mix(far, palette.top, 22),
-              mix(palette.ink, palette.top, 34), fade=(horizon, 1040))  # fmt: skip
+    stage.cut(
+        [box(span.left - 10, horizon, span.right + 10, bottom)],
+        40,
+        mix(far, palette.top, 22),
+        mix(palette.ink, palette.top, 34),
+        fade=(horizon, 1040),
+    )
     lines: list[Outline] = []
     path: list[Outline] = []
     depth_rows = 15
@@ -35,31 +41,22 @@ def water(stage: Stage, horizon: float, sun_x: float, bottom: float = FLOOR) -> 
         part = (row + 0.6) / depth_rows
         y = horizon + (1020 - horizon) * part * part
         thick = 0.7 + part * 3.4
-        for _ in range(5):
-            lines.append(
-                ellipse(
-                    chance.between(span.left, span.right),
-                    y + chance.between(-4, 4),
-                    chance.between(30, 120) * (0.35 + part),
-                    thick,
-                    16,
-                )
-            )
-        if palette.sun > 20:
-            spread = 12 + 120 * part
-            for _ in range(3):
-                path.append(
-                    ellipse(
-                        sun_x + chance.between(-spread, spread),
-                        y + chance.between(-5, 5),
-                        chance.between(14, 46) * (0.5 + part),
-                        thick,
-                        16,
-                    )
-                )
+        lines += [
+            _glint(chance, chance.between(span.left, span.right), y, chance.between(30, 120) * (0.35 + part), thick)
+            for _ in range(5)
+        ]
+        spread = 12 + 120 * part
+        path += [
+            _glint(chance, sun_x + chance.between(-spread, spread), y, chance.between(14, 46) * (0.5 + part), thick)
+            for _ in range(3 if palette.sun > 20 else 0)
+        ]
     sway = chance.between(14, 30) * chance.side()
     stage.cut(lines, 90, palette.ink, opacity=22, drift=(-sway, 0, sway * 2, 2))
     stage.cut(path, 40, palette.light, opacity=58 if palette.day else 44, drift=(sway / 4, 0, -sway / 2, 0))
+
+
+def _glint(chance: Chance, x: float, y: float, wide: float, thick: float) -> Outline:
+    return ellipse(x, y + chance.between(-4, 4), wide, thick, 16)
 
 
 def coast(stage: Stage, horizon: float) -> float:
@@ -115,8 +112,20 @@ def coast(stage: Stage, horizon: float) -> float:
         ]
         stage.cut(beam, depth, stage.palette.light, opacity=20 if stage.palette.day else 26, soft=1)
         stage.glow(at, lamp_y, 120, stage.palette.light, 75, depth)
-    rocks = [curve([(a - w, horizon + 132), (a - w * 0.4, horizon + 132 - h), (a + w * 0.3, horizon + 132 - h * 0.8), (a + w, horizon + 132)], 6)
-             for a, w, h in ((chance.between(-1, 1) * stage.half, chance.between(24, 70), chance.between(10, 34)) for _ in range(3))]  # fmt: skip
+    rocks = [
+        curve(
+            [
+                (a - w, horizon + 132),
+                (a - w * 0.4, horizon + 132 - h),
+                (a + w * 0.3, horizon + 132 - h * 0.8),
+                (a + w, horizon + 132),
+            ],
+            6,
+        )
+        for a, w, h in (
+            (chance.between(-1, 1) * stage.half, chance.between(24, 70), chance.between(10, 34)) for _ in range(3)
+        )
+    ]
     stage.cut(rocks, 170, stage.air(86))
     shore(stage, 880, 90)
     return 905
