@@ -36,7 +36,7 @@ class Registry:
         """Errors: PluginError when it cannot be loaded, or is of another version than its entry says."""
         if name not in self.loaded:
             entry = self.stages[name]
-            offered = _import(entry.where, f"stage {name!r}")
+            offered = load(entry.where, f"stage {name!r}")
             stage: Stage = offered(self.providers) if name == GENERATE else offered()
             if stage.version != entry.version:
                 raise PluginError(
@@ -70,12 +70,12 @@ def _joined(kind: str, built_in: Mapping[str, Offered], group: str) -> dict[str,
                 hint=f"uninstall one of them, for example `pip uninstall {package}`",
             )
         owner[point.name] = package
-        joined[point.name] = _import(point.value, f"{kind} {point.name!r} of {package}")
+        joined[point.name] = load(point.value, f"{kind} {point.name!r} of {package}")
     return joined
 
 
-def _import(where: str, what: str) -> Any:
-    """The object at `module:name`."""
+def load(where: str, what: str) -> Any:
+    """The object at `module:name`, imported now. Errors: PluginError."""
     module, _, name = where.partition(":")
     try:
         return getattr(import_module(module), name)

@@ -16,8 +16,8 @@ from shotbuild.errors import Location, ShotbuildError, SpecError, StoreError
 from shotbuild.host import files
 from shotbuild.host.memory import Memory, settled, stamp_of
 from shotbuild.host.tools import find_ffmpeg, identify
-from shotbuild.media.probe import footage
 from shotbuild.plan.graph import Link
+from shotbuild.plugins import load
 from shotbuild.records import ActionResult, Digest, Footage, Lock, Project, SourceFile, Step, Take, Tool
 from shotbuild.spec.ledger import Ledger, ledger_file, next_number, read_ledger, take_line
 from shotbuild.spec.lockfile import FILE, lock_text, read_lock
@@ -38,7 +38,7 @@ class Rooms:
         root: Path,
         warn: Callable[[str], None],
         identify: Callable[[Path, Path], Tool] = identify,
-        measure: Callable[[Path], Footage] = footage,
+        measure: Callable[[Path], Footage] | None = None,
     ) -> None:
         self.root = root.resolve()
         self.warn = warn
@@ -186,7 +186,9 @@ class Rooms:
 
     def _probed(self, path: str, location: Location) -> Footage:
         try:
-            return self._measure(self.inside(path))
+            # Probing needs PyAV, which a project without new plates has no reason to wait for.
+            measure = self._measure or load("shotbuild.media.probe:footage", "the probe")
+            return measure(self.inside(path))
         except ShotbuildError as error:
             cause = f"{error.message}: {error.cause}" if error.cause else error.message
             raise SpecError(f"plate {path} cannot be used", location=location, cause=cause, hint=error.hint) from error

@@ -26,6 +26,8 @@ HDR_TRANSFERS = {16: "PQ (SMPTE ST 2084)", 18: "HLG (ARIB STD-B67)"}
 FULL, LIMITED = 2, 1
 BT709 = 1
 UNSAID = frozenset({0, 2, 3})
+TAGS = {"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709", "color_range": "tv"}
+"""What every picture that is written says of itself, as encoder arguments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import ffmpeg
 
+from shotbuild.media.colour import TAGS
 from shotbuild.media.containers import PLAIN_FILE
 
 Stream: TypeAlias = Any
@@ -25,7 +26,6 @@ EXACT = {
     "map_metadata": "-1",
     "map_chapters": "-1",
 }
-TAGS = {"color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709", "color_range": "tv"}
 
 
 def source(path: Path, container: str, *, again: int = 0, options: Options = NO_OPTIONS) -> Stream:

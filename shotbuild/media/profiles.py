@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from shotbuild.errors import MediaError
-from shotbuild.media.filters import TAGS
+from shotbuild.media.colour import TAGS
 from shotbuild.records import Fields, Profile, fields
 from shotbuild.units import Size, round_half_up
 

@@ -55,7 +55,7 @@ def test_a_build_that_is_killed_anywhere_ends_with_the_same_bytes(tmp_path: Path
             process = subprocess.Popen(
                 argv(["build", "--json"]), cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment({})
             )
-            time.sleep(chance.uniform(0.6, 3.0))
+            time.sleep(chance.uniform(0.4, 1.6))
             process.kill()
             told = process.communicate()[0].decode()
             now = {

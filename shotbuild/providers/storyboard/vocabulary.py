@@ -1,8 +1,8 @@
 """The English words that a prompt is read by: meaning → words. Of two meanings with one word, the first has it."""
 
 PLACES = {
-    "sea": "sea ocean wave surf beach shore sail boat ship ferry yacht harbour harbor bay island raft swim coast whale",
-    "coast": "lighthouse cliff headland beacon",
+    "sea": "sea ocean wave surf beach shore sail boat ship ferry yacht harbour harbor bay island raft swim whale",
+    "coast": "lighthouse cliff headland beacon coast shoreline",
     "mountains": "mountain peak alp alpine summit ridge glacier valley canyon himalaya snowfield avalanche volcano",
     "hills": "hill field meadow farm prairie grass grassland countryside pasture vineyard garden park plain steppe orchard",
     "desert": "desert dune sand sahara mars wasteland camel oasis",
@@ -83,7 +83,7 @@ SUBJECTS = {
     "bird": "bird gull seagull crow eagle swan flock pigeon owl heron geese raven",
     "dog": "dog puppy wolf fox hound",
     "cat": "cat kitten lynx tiger lion",
-    "horse": "horse pony rider cowboy stallion",
+    "horse": "horse pony rider cowboy stallion camel donkey",
     "deer": "deer stag elk moose antelope",
     "plane": "airplane plane aircraft jet glider",
     "rocket": "rocket spaceship spacecraft shuttle missile",
