@@ -207,15 +207,18 @@ class Rooms:
     def _recorded(self, step: Step, action: str) -> ActionResult | None:
         for shot in step.shots:
             for take in self.ledger(shot).takes:
-                if take.action == action:
+                if take.action == action and self.blobs.has(take.video):
                     return ActionResult(outputs=((step.outputs[0], take.video),), milliseconds=0)
         return None
 
     def _enter_take(self, done: Done) -> None:
         """Appends the take's event, once: other builds and merges may have brought it already."""
         shot, video = done.step.shots[0], done.result.outputs[0][1]
-        if _knows(self.ledger(shot), done.action, video):
+        ledger = self.ledger(shot)
+        if _knows(ledger, done.action, video):
             return
+        if any(take.action == done.action for take in ledger.takes):
+            self.warn(f"{done.step.name} came out with other bytes than the take that {ledger_file(shot)} has of it")
         path = self.inside(ledger_file(shot))
         with files.locked(self.folder("locks") / f"ledger-{shot}.lock"):
             self._ledgers.pop(shot)

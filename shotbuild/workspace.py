@@ -14,7 +14,7 @@ from pathlib import Path
 from shotbuild.digest import canonical, recipe_fields
 from shotbuild.engine.estimate import Bill, bill, check_budget
 from shotbuild.engine.events import Event, Warned
-from shotbuild.errors import Location, PlanError, SpecErrors
+from shotbuild.errors import PlanError, SpecErrors
 from shotbuild.making import BuildOptions, Built, make
 from shotbuild.plan import drawing, graph
 from shotbuild.plan.expand import expand
@@ -29,8 +29,8 @@ from shotbuild.revision import checked_out
 from shotbuild.rooms import Rooms
 from shotbuild.spec import load as spec
 from shotbuild.spec.lockfile import differences
+from shotbuild.spec.tree import PROJECT_FILE, find_root
 
-PROJECT_FILE = "shotbuild.yaml"
 DEFAULTS = BuildOptions()
 
 
@@ -210,9 +210,6 @@ class Workspace:
             self.rooms.write_lock(now)
         return now, differences(locked, now) if locked is not None else ()
 
-    def read_line(self, location: Location) -> str | None:
-        return spec.read_line(self.rooms.root, location)
-
     # --- which steps ------------------------------------------------------------------------------------------------
 
     def _wanted(self, targets: Sequence[str]) -> Plan:
@@ -329,12 +326,6 @@ def tables(registry: Registry) -> spec.Tables:
         stages={name: entry.fields for name, entry in registry.stages.items() if entry.fields is not None},
         profiles=tuple(registry.profiles),
     )
-
-
-def find_root(start: Path) -> Path:
-    """The project that a folder is in: the nearest folder upwards with a shotbuild.yaml, else the folder itself."""
-    folder = start.resolve()
-    return next((each for each in (folder, *folder.parents) if (each / PROJECT_FILE).is_file()), folder)
 
 
 def _text(step: Step, source: Callable[[SourceFile], Digest]) -> str:

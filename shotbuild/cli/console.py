@@ -7,10 +7,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from shotbuild.errors import Location, ShotbuildError, SpecErrors, render
+from shotbuild.errors import ShotbuildError, SpecErrors, render
+from shotbuild.spec.tree import find_root, read_line
 
 HIDDEN = ".shotbuild"
-LONGEST_LINE = 1 << 20
 
 
 def out(text: str) -> None:
@@ -32,7 +32,7 @@ def line(content: dict[str, object]) -> None:
 
 
 def error(problem: ShotbuildError, project: Path | None) -> None:
-    err(render(problem, lambda location: read_line(project or Path(), location)))
+    err(render(problem, lambda location: read_line(find_root(project or Path()), location)))
 
 
 def problems(errors: SpecErrors) -> list[dict[str, object]]:
@@ -48,20 +48,6 @@ def problems(errors: SpecErrors) -> list[dict[str, object]]:
         }
         for each in errors.errors
     ]
-
-
-def read_line(project: Path, location: Location) -> str | None:
-    """The text of a line that an error points to; None when it cannot be read."""
-    root = next((each for each in (project.resolve(), *project.resolve().parents) if (each / location.file).is_file()), None)
-    if root is None:
-        return None
-    try:
-        with (root / location.file).open("rb") as stream:
-            for _ in range(location.line - 1):
-                stream.readline()
-            return stream.readline(LONGEST_LINE).decode("utf-8", "replace").rstrip("\r\n").removeprefix("\ufeff")
-    except OSError:
-        return None
 
 
 def colour() -> bool:

@@ -13,7 +13,8 @@ from shotbuild.host.tools import capabilities, find_ffmpeg, identify
 from shotbuild.media.profiles import needs
 from shotbuild.plugins import registry
 from shotbuild.records import Tool
-from shotbuild.workspace import PROJECT_FILE, Workspace, find_root
+from shotbuild.spec.tree import PROJECT_FILE, find_root
+from shotbuild.workspace import Workspace
 
 
 def command(project: ProjectOption = Path(), json: JsonOption = False) -> int:

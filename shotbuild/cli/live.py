@@ -14,11 +14,11 @@ from shotbuild.engine.events import Event, Failed, Finished, Planned, Skipped, S
 
 class LiveView:
     def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-        self._live = Live(console=self._console, get_renderable=self._draw, refresh_per_second=8, transient=True)
         self._running: dict[str, tuple[str, float]] = {}
         self._steps = self._ended = self._ran = self._failed = 0
         self._began = time.monotonic()
+        self._console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        self._live = Live(console=self._console, get_renderable=self._draw, refresh_per_second=8, transient=True)
 
     def __enter__(self) -> "LiveView":
         self._live.__enter__()

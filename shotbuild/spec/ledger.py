@@ -4,16 +4,17 @@ Git merges ledgers line by line (`merge=union`), so nothing depends on the order
 it follows (`after`), and an event's id is the digest of its line. Event kinds of a newer version are kept and passed over.
 """
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from shotbuild.digest import canonical_line, from_plain, of_text, recipe_fields
 from shotbuild.errors import Location, SpecError
 from shotbuild.records import ActionResult, Digest, Fields, Pin, Recipe, Take
+from shotbuild.spec.plain import parse_plain
 
 FOLDER = "takes"
 TAKE = "take"
+LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +89,8 @@ def next_number(ledger: Ledger) -> int:
 
 def _event(shot: str, line: str, number: int) -> dict[str, Any]:
     try:
-        event = json.loads(line)
-    except (ValueError, RecursionError) as error:
+        event = parse_plain(line)
+    except ValueError as error:
         raise _damaged(shot, number, f"it is not JSON: {error}") from error
     if not isinstance(event, dict) or not isinstance(event.get("event"), str) or not isinstance(event.get("after"), list):
         raise _damaged(shot, number, "it is not an event: `event` and `after` are missing")
@@ -102,25 +103,31 @@ def _take(shot: str, event: dict[str, Any], number: int) -> Take:
     try:
         recipe = event["recipe"]
         parameters = from_plain(recipe["parameters"])
-        video = Digest(sha256=str(event["video"]["sha256"]), size=int(event["video"]["size"]))
+        video = Digest(sha256=str(event["video"]["sha256"]), size=_whole(event["video"]["size"], 0))
         if not isinstance(parameters, Fields) or len(video.sha256) != 64 or not video.sha256.isalnum():
             raise TypeError("parameters or video digest")
         return Take(
             shot=shot,
-            number=int(event["number"]),
-            seed=int(event["seed"]),
+            number=_whole(event["number"], 1),
+            seed=_whole(event["seed"], 0),
             action=str(event["action"]),
             recipe=Recipe(
-                stage=recipe["stage"],
-                version=recipe["version"],
-                pins=tuple(Pin(**pin) for pin in recipe["pins"]),
+                stage=str(recipe["stage"]),
+                version=_whole(recipe["version"], 0),
+                pins=tuple(Pin(**{key: str(value) for key, value in pin.items()}) for pin in recipe["pins"]),
                 parameters=parameters,
             ),
             video=video,
             made=str(event["at"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise _damaged(shot, number, f"a take's field is missing or of the wrong kind ({error})") from error
+
+
+def _whole(value: object, low: int) -> int:
+    if type(value) is not int or not low <= value <= LARGEST:
+        raise TypeError(f"a whole number from {low} on is expected")
+    return value
 
 
 def _damaged(shot: str, number: int, cause: str) -> SpecError:

@@ -1,12 +1,10 @@
 """The files of a project → Project, or every error in them at once."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
-from shotbuild.errors import Location, SpecError
+from shotbuild.errors import SpecError
 from shotbuild.records import Project
 from shotbuild.spec import format as written
 from shotbuild.spec.continuity import check_cycles
@@ -20,7 +18,7 @@ from shotbuild.spec.prompts import Prompts
 from shotbuild.spec.report import Report
 from shotbuild.spec.shots import Desk, shot
 from shotbuild.spec.tables import Key, Row, Table
-from shotbuild.spec.tree import PROJECT_FILE, Tree
+from shotbuild.spec.tree import PROJECT_FILE, Tree, read_line
 
 __all__ = ["ModelTable", "Tables", "load", "read_line"]
 
@@ -53,22 +51,6 @@ def load(root: Path, tables: Tables) -> Project:
     project = _settle(sources, house, prompts, tables, reader)
     reader.report.settle()
     return project
-
-
-def read_line(root: Path, location: Location) -> str | None:
-    """The line of a file of the project that an error is about, for its excerpt; None when it cannot be had."""
-    try:
-        stamp = os.stat(root / location.file)
-    except (OSError, ValueError):
-        return None
-    lines = _lines(root, location.file, stamp.st_mtime_ns, stamp.st_size)
-    return lines[location.line - 1] if lines is not None and location.line <= len(lines) else None
-
-
-@lru_cache(maxsize=4)
-def _lines(root: Path, file: str, _modified: int, _size: int) -> list[str] | None:
-    """Kept, because one file may have thousands of errors."""
-    return Tree(root).lines(file)
 
 
 def _read_all(reader: Reader) -> _Sources:

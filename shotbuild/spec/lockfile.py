@@ -6,6 +6,7 @@ from typing import Any
 from shotbuild.digest import canonical
 from shotbuild.errors import Location, SpecError
 from shotbuild.records import Lock, Pin, Tool
+from shotbuild.spec.plain import parse_plain
 
 FILE = "shotbuild.lock"
 SCHEMA = "shotbuild/lock/1"
@@ -39,7 +40,7 @@ def lock_text(lock: Lock) -> str:
 def read_lock(text: str) -> Lock:
     """Errors: SpecError where the text is not a lock that this version can read."""
     try:
-        content = json.loads(text)
+        content = parse_plain(text)
     except ValueError as error:
         line, column = (error.lineno, error.colno) if isinstance(error, json.JSONDecodeError) else (1, 1)
         raise _damaged(f"{error}", line, column) from error

@@ -4,6 +4,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from shotbuild.errors import Location, SpecError, nearest
@@ -17,6 +18,12 @@ MAX_TEXT = 4 << 20
 MAX_PATH = 1000
 GUESSES = 50
 """How many missing files get a hint: each costs a look into a folder."""
+
+
+def find_root(start: Path) -> Path:
+    """The project that a folder is in: the nearest folder upwards with a shotbuild.yaml, else the folder itself."""
+    folder = start.resolve()
+    return next((each for each in (folder, *folder.parents) if (each / PROJECT_FILE).is_file()), folder)
 
 
 class Tree:
@@ -165,3 +172,19 @@ def _shown(path: str) -> str:
 def _printable(path: str) -> str:
     """A file name of any bytes as text that can be printed."""
     return path.encode("utf-8", "backslashreplace").decode()
+
+
+def read_line(root: Path, location: Location) -> str | None:
+    """The line of a file of the project that an error is about, for its excerpt; None when it cannot be had."""
+    try:
+        stamp = os.stat(root / location.file)
+    except (OSError, ValueError):
+        return None
+    lines = _lines(root, location.file, stamp.st_mtime_ns, stamp.st_size)
+    return lines[location.line - 1] if lines is not None and location.line <= len(lines) else None
+
+
+@lru_cache(maxsize=4)
+def _lines(root: Path, file: str, _modified: int, _size: int) -> list[str] | None:
+    """Kept, because one file may have thousands of errors."""
+    return Tree(root).lines(file)

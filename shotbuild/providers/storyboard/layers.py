@@ -10,7 +10,7 @@ from PIL import Image
 
 from shotbuild.providers.storyboard.camera import Camera
 from shotbuild.providers.storyboard.chance import ONE
-from shotbuild.providers.storyboard.planes import BILINEAR, Ink, Picture
+from shotbuild.providers.storyboard.planes import Ink, Picture, resample
 from shotbuild.providers.storyboard.shape import Mask
 from shotbuild.providers.storyboard.tone import yuv
 
@@ -82,7 +82,7 @@ class Layer:
             max(0.0, across.at(area[0]) / ONE), max(0.0, down.at(area[1]) / ONE),
             min(float(self._columns), across.at(area[2]) / ONE), min(float(self._rows), down.at(area[3]) / ONE),
         )  # fmt: skip
-        return source.resize((area[2] - area[0], area[3] - area[1]), BILINEAR, box)
+        return resample(source, (area[2] - area[0], area[3] - area[1]), box)
 
     def _bands(self, area: Area, across: "_Axis", down: "_Axis") -> Iterator[tuple[Area, list[tuple[Area, int]]]]:
         """Bands of rows that are laid in one go, with the pieces their mask is made of: none when it is full.

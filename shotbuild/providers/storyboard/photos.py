@@ -10,7 +10,7 @@ from shotbuild.errors import MediaError
 from shotbuild.providers.storyboard.camera import SUBJECT, Camera
 from shotbuild.providers.storyboard.chance import ONE
 from shotbuild.providers.storyboard.layout import Layout, worn
-from shotbuild.providers.storyboard.planes import BILINEAR, Picture
+from shotbuild.providers.storyboard.planes import Picture, resample
 from shotbuild.providers.storyboard.tone import planes
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
@@ -74,7 +74,7 @@ def cover(image: Image.Image, width: int, height: int) -> Image.Image:
         min(have_high, max(1, have_wide * height // width)),
     )
     left, top = (have_wide - crop_wide) // 2, (have_high - crop_high) // 2
-    return image.resize((width, height), BILINEAR, (left, top, left + crop_wide, top + crop_high))
+    return resample(image, (width, height), (left, top, left + crop_wide, top + crop_high))
 
 
 class Photo:
@@ -113,4 +113,4 @@ class Photo:
 
 def _part(plane: Image.Image, box: list[float], size: tuple[int, int]) -> Image.Image:
     left, top = max(0.0, box[0]), max(0.0, box[1])
-    return plane.resize(size, BILINEAR, (left, top, min(float(plane.width), box[2]), min(float(plane.height), box[3])))
+    return resample(plane, size, (left, top, min(float(plane.width), box[2]), min(float(plane.height), box[3])))

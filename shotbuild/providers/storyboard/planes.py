@@ -74,6 +74,21 @@ def _blend(first: Image.Image, second: Image.Image, share: int) -> Image.Image:
     return Image.fromarray(((a * (256 - share) + b * share + 128) >> 8).astype(np.uint8))
 
 
+def resample(source: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float]) -> Image.Image:
+    """A part of an image in another size, bilinear. Each direction in a call of its own: Pillow 13 does both in another
+    order than Pillow 12, which changes last bits; one alone gives the same bytes from 10.4 to 13 (measured)."""
+    left, top, right, bottom = box
+    width, height = size
+    spare = int((bottom - top) / height) + 2
+    first, last = max(0, int(top) - spare), min(source.height, int(bottom) + 1 + spare)
+    part = source if (first, last) == (0, source.height) else source.crop((0, first, source.width, last))
+    if (left, right, width) != (0, source.width, source.width):
+        part = part.resize((width, part.height), BILINEAR, (left, 0, right, part.height))
+    if (top - first, bottom - first, height) != (0, part.height, part.height):
+        part = part.resize((width, height), BILINEAR, (0, top - first, width, bottom - first))
+    return part
+
+
 class Drawn(Protocol):
     """Anything that lays itself into a picture. still: the same at each frame."""
 

@@ -1,0 +1,114 @@
+"""`python -m bench`: what a build costs, as ratios measured side by side in one run on a machine that may be noisy.
+
+Each figure is the median of interleaved runs of whole processes, in CPU seconds (user + system, children included).
+"""
+
+import argparse
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = "shotbuild: 1\nproject: bench\nformat: {{size: {size}, rate: 24}}\ndefaults: {{duration: {duration}}}\n"
+
+
+@dataclass(frozen=True)
+class Measured:
+    name: str
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+
+def film(root: Path, shots: int, size: str, duration: str) -> Path:
+    """A project of shots that share a template, cut in one sequence with one deliverable."""
+    (root / "specs").mkdir(parents=True)
+    (root / "templates").mkdir()
+    (root / "shotbuild.yaml").write_text(PROJECT.format(size=size, duration=duration))
+    (root / "templates/wide.j2").write_text("Wide shot of {{ place }} at dusk, slow push in.")
+    names = [f"sh{index:05d}" for index in range(shots)]
+    for name in names:
+        spec = f"shots:\n  {name}:\n    template: templates/wide.j2\n    with: {{place: place {name}}}\n"
+        (root / f"specs/{name}.yaml").write_text(spec)
+    cut = "".join(f"      - {name}\n" for name in names)
+    (root / "specs/cut.yaml").write_text(
+        f"sequences:\n  all:\n    cut:\n{cut}deliverables:\n  web: {{sequence: all, profile: h264-web}}\n"
+    )
+    return root
+
+
+def cpu_of(argv: Sequence[str], cwd: Path) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(argv, cwd=cwd, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+
+
+def measure(names: dict[str, Callable[[], float]], runs: int) -> list[Measured]:
+    """Runs everything in turn, several times."""
+    found: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(runs):
+        for name, run in names.items():
+            found[name].append(run())
+    return [Measured(name, tuple(seconds)) for name, seconds in found.items()]
+
+
+def table(title: str, unit: str, rows: Sequence[Measured]) -> None:
+    """Prints each row's median, as a multiple of the first row's."""
+    print(f"\n{title}\n{'':34}{'CPU s':>9}  {'times ' + unit:>14}")
+    for row in rows:
+        print(f"{row.name:34}{row.median:9.3f}  {row.median / rows[0].median:14.2f}")
+
+
+def commands(folder: Path, shots: int, runs: int) -> None:
+    """What the commands cost when nothing is to be made."""
+    root = film(folder / "commands", shots, "64x64", "2f")
+    shotbuild = [sys.executable, "-m", "shotbuild"]
+    cpu_of([*shotbuild, "deliver"], root)
+    rows: dict[str, Callable[[], float]] = {"python -c pass": lambda: cpu_of([sys.executable, "-c", "pass"], root)}
+    for words in (["--version"], ["lint"], ["plan"], ["status"], ["deliver"]):
+        rows["shotbuild " + " ".join(words)] = lambda words=words: cpu_of([*shotbuild, *words], root)  # type: ignore[misc]
+    table(f"Nothing to do, {shots} shots", "pass", measure(rows, runs))
+
+
+def one_change(folder: Path, shots: int, runs: int) -> None:
+    """One prompt of many edited, beside a build of everything."""
+    root = film(folder / "change", shots, "640x360", "24f")
+    deliver = [sys.executable, "-m", "shotbuild", "deliver"]
+
+    def whole() -> float:
+        shutil.rmtree(root / ".shotbuild", ignore_errors=True)
+        shutil.rmtree(root / "takes", ignore_errors=True)
+        return cpu_of(deliver, root)
+
+    edits = iter(range(1_000_000))
+
+    def edited() -> float:
+        spec = root / "specs/sh00000.yaml"
+        spec.write_text(f"shots:\n  sh00000:\n    prompt: Wide shot of place {next(edits)} at dawn.\n")
+        return cpu_of(deliver, root)
+
+    rows = {"everything": whole, "one prompt edited": edited, "nothing": lambda: cpu_of(deliver, root)}
+    table(f"A film of {shots} shots of one second, 640x360", "everything", measure(rows, runs))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="smaller projects, fewer runs")
+    quick = parser.parse_args().quick
+    runs = 3 if quick else 5
+    with tempfile.TemporaryDirectory() as name:
+        print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+        commands(Path(name), 20 if quick else 200, runs)
+        one_change(Path(name), 8 if quick else 30, runs)
+
+
+main()
