@@ -6,11 +6,12 @@ project.deliver()
 """
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from shotbuild.casting import Casting
 from shotbuild.digest import canonical, recipe_fields
 from shotbuild.engine.estimate import Bill, bill, check_budget
 from shotbuild.engine.events import Event, Warned
@@ -18,18 +19,18 @@ from shotbuild.errors import PlanError, SpecErrors
 from shotbuild.making import BuildOptions, Built, make
 from shotbuild.plan import drawing, graph
 from shotbuild.plan.expand import expand
-from shotbuild.plan.forecast import CACHED, CHANGED, NEW, Forecast, forecast
+from shotbuild.plan.forecast import CACHED, Forecast, forecast
 from shotbuild.plan.graph import Link, Plan
-from shotbuild.plan.materials import Generator, Materials
+from shotbuild.plan.materials import Materials
 from shotbuild.plan.select import select
 from shotbuild.plugins import Registry, registry
-from shotbuild.providers.interface import Model, Provider
-from shotbuild.records import Chosen, Digest, Lock, Pin, Price, Project, Shot, SourceFile, Step
+from shotbuild.records import Chosen, Digest, Lock, Pin, Price, Project, SourceFile, Step
 from shotbuild.revision import checked_out
 from shotbuild.rooms import Rooms
 from shotbuild.spec import load as spec
 from shotbuild.spec.lockfile import differences
 from shotbuild.spec.tree import PROJECT_FILE, find_root
+from shotbuild.standing import Standing, standings
 
 DEFAULTS = BuildOptions()
 
@@ -46,20 +47,6 @@ class PlannedBuild:
     @property
     def to_run(self) -> tuple[Forecast, ...]:
         return tuple(line for line in self.lines if line.state != CACHED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """How one shot or deliverable stands. kind: `shot`, `plate` or `deliverable`; state: `ready`, `changed` or `missing`;
-    takes: recorded in the ledger; path: below out/, None when it has no file there."""
-
-    kind: str
-    name: str
-    state: str
-    why: str
-    takes: int
-    path: str | None
-    tags: tuple[str, ...]
 
 
 class Workspace:
@@ -100,6 +87,11 @@ class Workspace:
         return spec.load(self.rooms.root, self.tables)
 
     @cached_property
+    def casting(self) -> Casting:
+        """Which provider and model makes which shot."""
+        return Casting(self.project, self.registry.providers)
+
+    @cached_property
     def whole(self) -> Plan:
         """Every step of the project, wanted or not."""
         return self.plan_of(self.project, self._ffmpeg)
@@ -112,9 +104,7 @@ class Workspace:
                 stages={name: entry.version for name, entry in self.registry.stages.items()},
                 ffmpeg=ffmpeg,
                 profiles=self.registry.profiles,
-                generators={
-                    shot.name: self._generator(project, shot, ffmpeg) for shot in project.shots if shot.plate is None
-                },
+                generators=Casting(project, self.registry.providers).generators(ffmpeg),
                 footage=self.rooms.footage(project),
             ),
         )
@@ -133,7 +123,9 @@ class Workspace:
         """What `build` with the same targets would do, step by step; nothing is made."""
         plan = self._wanted(targets)
         lines = self._forecast(plan)
-        prices = {line.step.name: self._price(line.step) for line in lines if line.step.generates and line.state != CACHED}
+        prices = {
+            line.step.name: self.casting.price(line.step) for line in lines if line.step.generates and line.state != CACHED
+        }
         self.rooms.memory.save()
         return PlannedBuild(lines=lines, prices=prices, bill=bill(prices.values()), links=plan.links)
 
@@ -169,24 +161,10 @@ class Workspace:
 
     def status(self, targets: Sequence[str] = ()) -> tuple[Standing, ...]:
         """How each shot and deliverable stands."""
-        lines = {line.step.name: line for line in self._forecast(self.whole)}
+        lines = self._forecast(self.whole)
         self.rooms.memory.save()
-        meant = self._meant(targets, lines.values()) if targets else None
-        paths = {link.step: link.path for link in self.whole.links}
-        own: dict[str, list[Forecast]] = {}
-        for line in lines.values():
-            if line.step.sequence is None:
-                own.setdefault(line.step.shots[0], []).append(line)
-        found = [
-            self._shot_standing(shot, own.get(shot.name, []), paths)
-            for shot in self.project.shots
-            if meant is None or any(line.step.name in meant for line in own.get(shot.name, []))
-        ]
-        for deliverable in self.project.deliverables:
-            name = f"{deliverable.sequence}/{deliverable.name}"
-            if name in lines and (meant is None or name in meant):
-                found.append(self._standing("deliverable", name, [lines[name]], paths.get(name), 0, deliverable.tags))
-        return tuple(found)
+        meant = self._meant(targets, lines) if targets else None
+        return standings(self.project, self.whole, lines, lambda shot: len(self.rooms.ledger(shot).takes), meant)
 
     def explain(self, target: str) -> tuple[Forecast, ...]:
         """The steps that a target means, each with the text that is hashed now and the text of its last build."""
@@ -204,7 +182,7 @@ class Workspace:
 
     def lock(self, *, update: bool) -> tuple[Lock, tuple[str, ...]]:
         """The pins as they resolve now, and how they differ from the lock. update: writes them over the lock."""
-        now = self._resolved()
+        now = self.casting.resolved(self.rooms.tool(self.project))
         locked = self.rooms.read_lock()
         if update or locked is None:
             self.rooms.write_lock(now)
@@ -255,7 +233,7 @@ class Workspace:
             self.project,
             self.rooms,
             self.registry,
-            self._resolved(),
+            self.casting.resolved(self.rooms.tool(self.project)),
             options,
             cancel or threading.Event(),
             self.hear,
@@ -263,60 +241,14 @@ class Workspace:
 
     def _check_price(self, plan: Plan, options: BuildOptions) -> None:
         """Errors: LimitReached. What is free needs no forecast."""
-        if options.frozen or all(self._price(step).amount == 0 for step in plan.steps if step.generates):
+        if options.frozen or all(self.casting.price(step).amount == 0 for step in plan.steps if step.generates):
             return
         missing = [line.step for line in self._forecast(plan) if line.step.generates and line.state != CACHED]
-        check_budget(bill(self._price(step) for step in missing), options.max_cost or self.project.budget.limit)
-
-    def _price(self, step: Step) -> Price:
-        pin = step.recipe.pins[0]
-        return self.registry.providers[pin.provider].price(pin.model, step.recipe.parameters)
+        check_budget(bill(self.casting.price(step) for step in missing), options.max_cost or self.project.budget.limit)
 
     @property
     def _ffmpeg(self) -> Pin:
         return self.rooms.tool(self.project).pin
-
-    def _resolved(self) -> Lock:
-        """The pins of everything that the project uses, as they are now."""
-        uses = {use.name: use.use for use in self.project.providers}
-        providers = {}
-        for shot in self.project.shots:
-            if shot.plate is None:
-                model = self._model(self.project, shot)
-                providers[f"{shot.provider}/{model.name}"] = model.pin(uses[shot.provider])
-        tool = self.rooms.tool(self.project)
-        return Lock(providers=tuple(sorted(providers.items())), tools=((tool.name, tool),))
-
-    def _provider(self, project: Project, shot: Shot) -> Provider:
-        return self.registry.providers[next(use.use for use in project.providers if use.name == shot.provider)]
-
-    def _model(self, project: Project, shot: Shot) -> Model:
-        models = self._provider(project, shot).models
-        return models[shot.model] if shot.model is not None else next(iter(models.values()))
-
-    def _generator(self, project: Project, shot: Shot, ffmpeg: Pin) -> Generator:
-        provider, model = self._provider(project, shot), self._model(project, shot)
-        return Generator(
-            pins=(model.pin(provider.name), *((ffmpeg,) if "ffmpeg" in model.uses else ())),
-            extension=model.extension,
-            sound=provider.has_sound(model.name, shot.settings),
-            shows=model.shows,
-        )
-
-    # --- standing -----------------------------------------------------------------------------------------------------
-
-    def _shot_standing(self, shot: Shot, own: list[Forecast], paths: Mapping[str, str]) -> Standing:
-        path = next((paths[line.step.name] for line in own if line.step.name in paths), None)
-        kind = "plate" if shot.plate is not None else "shot"
-        return self._standing(kind, shot.name, own, path, len(self.rooms.ledger(shot.name).takes), shot.tags)
-
-    def _standing(
-        self, kind: str, name: str, lines: list[Forecast], path: str | None, takes: int, tags: tuple[str, ...]
-    ) -> Standing:
-        waiting = next((line for line in lines if line.state != CACHED), None)
-        state = "ready" if waiting is None else "missing" if waiting.state == NEW else CHANGED
-        why = "" if waiting is None else waiting.why
-        return Standing(kind=kind, name=name, state=state, why=why, takes=takes, path=path, tags=tags)
 
 
 def tables(registry: Registry) -> spec.Tables:

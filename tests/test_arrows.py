@@ -17,10 +17,10 @@ RANKS = (
     ("stages",),
     ("engine",),
     ("plugins",),
-    ("rooms", "revision", "making", "workspace"),
+    ("rooms", "casting", "standing", "revision", "making", "workspace"),
     ("cli",),
 )
-TOGETHER = {"records", "digest", "units", "rooms", "revision", "making", "workspace"}
+TOGETHER = {"records", "digest", "units", "rooms", "casting", "standing", "revision", "making", "workspace"}
 ALONE = {
     "yaml": "spec",
     "jinja2": "spec",

@@ -1,0 +1,50 @@
+"""Which provider and model makes which shot, and what every pin of a project resolves to. Reads no files."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shotbuild.plan.materials import Generator
+from shotbuild.providers.interface import Model, Provider
+from shotbuild.records import Lock, Pin, Price, Project, Shot, Step, Tool
+
+
+@dataclass(frozen=True, slots=True)
+class Casting:
+    """One project's providers. providers: all that are installed, by their own names."""
+
+    project: Project
+    providers: Mapping[str, Provider]
+
+    def generators(self, ffmpeg: Pin) -> dict[str, Generator]:
+        """Who makes the takes of each generated shot."""
+        return {shot.name: self._generator(shot, ffmpeg) for shot in self.project.shots if shot.plate is None}
+
+    def resolved(self, tool: Tool) -> Lock:
+        """The pins of everything that the project uses, as they are now."""
+        pins = {}
+        for shot in self.project.shots:
+            if shot.plate is None:
+                provider, model = self._provider(shot), self._model(shot)
+                pins[f"{shot.provider}/{model.name}"] = model.pin(provider.name)
+        return Lock(providers=tuple(sorted(pins.items())), tools=((tool.name, tool),))
+
+    def price(self, step: Step) -> Price:
+        """What one run of a generating step costs."""
+        pin = step.recipe.pins[0]
+        return self.providers[pin.provider].price(pin.model, step.recipe.parameters)
+
+    def _generator(self, shot: Shot, ffmpeg: Pin) -> Generator:
+        provider, model = self._provider(shot), self._model(shot)
+        return Generator(
+            pins=(model.pin(provider.name), *((ffmpeg,) if "ffmpeg" in model.uses else ())),
+            extension=model.extension,
+            sound=provider.has_sound(model.name, shot.settings),
+            shows=model.shows,
+        )
+
+    def _provider(self, shot: Shot) -> Provider:
+        return self.providers[next(use.use for use in self.project.providers if use.name == shot.provider)]
+
+    def _model(self, shot: Shot) -> Model:
+        models = self._provider(shot).models
+        return models[shot.model] if shot.model is not None else next(iter(models.values()))
