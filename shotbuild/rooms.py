@@ -174,7 +174,7 @@ class Rooms:
         """Puts a result under its human name, unless it is there already; True when it was put there."""
         target = self.inside(f"{OUT}/{link.path}")
         table = self.memory.table("links")
-        if self._is_linked(target, digest, table.get(link.path)):
+        if self._holds(target, digest, table.get(link.path)):
             table[link.path] = [digest.sha256, stamp_of(target), settled(stamp_of(target))]
             return False
         try:
@@ -193,7 +193,11 @@ class Rooms:
             cause = f"{error.message}: {error.cause}" if error.cause else error.message
             raise SpecError(f"plate {path} cannot be used", location=location, cause=cause, hint=error.hint) from error
 
-    def _is_linked(self, target: Path, digest: Digest, kept: object) -> bool:
+    def is_linked(self, path: str) -> bool:
+        """Whether there is a file at a path below out/."""
+        return (self.root / OUT / path).is_file()
+
+    def _holds(self, target: Path, digest: Digest, kept: object) -> bool:
         """Whether the file holds these bytes: by its stamp when that can be trusted, else by reading it."""
         if target.is_symlink() or not target.is_file():
             return False

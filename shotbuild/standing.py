@@ -13,7 +13,7 @@ READY, MISSING = "ready", "missing"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """One row. kind: `shot`, `plate` or `deliverable`; state: `ready`, `changed` or `missing`; why: what is not ready;
-    takes: how many the ledger has; path: below out/, None when it has no file there."""
+    takes: how many the ledger has; path: where its file is below out/, None when there is none."""
 
     kind: str
     name: str
@@ -29,10 +29,12 @@ def standings(
     plan: Plan,
     lines: Iterable[Forecast],
     takes: Callable[[str], int],
+    linked: Callable[[str], bool],
     meant: frozenset[str] | None,
 ) -> tuple[Standing, ...]:
-    """A row for each shot, plate and deliverable. takes: shot → how many; meant: only what has one of these steps."""
-    paths = {link.step: link.path for link in plan.links}
+    """A row for each shot, plate and deliverable. takes: shot → how many; linked: is there a file at this
+    path below out/; meant: only what has one of these steps."""
+    paths = {link.step: link.path for link in plan.links if linked(link.path)}
     own: dict[str, list[Forecast]] = {}
     for line in lines:
         # A shot's own steps are those outside every sequence; a deliverable's is the one that joins it.

@@ -120,7 +120,9 @@ class Workspace:
         return project
 
     def plan(self, targets: Sequence[str] = ()) -> PlannedBuild:
-        """What `build` with the same targets would do, step by step; nothing is made."""
+        """What `build` with the same targets would do, step by step; nothing is made. Says how the lock differs."""
+        for sentence in self.lock(update=False)[1]:
+            self.rooms.warn(sentence)
         plan = self._wanted(targets)
         lines = self._forecast(plan)
         prices = {
@@ -164,7 +166,14 @@ class Workspace:
         lines = self._forecast(self.whole)
         self.rooms.memory.save()
         meant = self._meant(targets, lines) if targets else None
-        return standings(self.project, self.whole, lines, lambda shot: len(self.rooms.ledger(shot).takes), meant)
+        return standings(
+            self.project,
+            self.whole,
+            lines,
+            takes=lambda shot: len(self.rooms.ledger(shot).takes),
+            linked=self.rooms.is_linked,
+            meant=meant,
+        )
 
     def explain(self, target: str) -> tuple[Forecast, ...]:
         """The steps that a target means, each with the text that is hashed now and the text of its last build."""
@@ -184,7 +193,7 @@ class Workspace:
         """The pins as they resolve now, and how they differ from the lock. update: writes them over the lock."""
         now = self.casting.resolved(self.rooms.tool(self.project))
         locked = self.rooms.read_lock()
-        if update or locked is None:
+        if update:
             self.rooms.write_lock(now)
         return now, differences(locked, now) if locked is not None else ()
 

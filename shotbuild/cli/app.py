@@ -20,15 +20,15 @@ DO, SEE, START = "Make", "See", "Start and check"
 # name: (panel of --help, what it does)
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": (START, "Start a project that builds at once."),
-    "lint": (START, "Check every spec, template, ledger and the lock; report all errors together."),
-    "schema": (START, "Print the JSON Schema of the written format, for editors."),
-    "doctor": (START, "Show the machine: ffmpeg, what it lacks for which profile, cores, disk."),
-    "plan": (SEE, "Show what a build would do, with reasons and prices, before anything happens."),
-    "build": (DO, "Make what is missing or changed, and put the results into out/."),
-    "deliver": (DO, "Make the deliverables and what they need, and put them into out/."),
-    "lock": (DO, "Compare what every pin resolves to with shotbuild.lock, or take it on."),
+    "lint": (START, "Check specs, templates, ledgers and lock; all errors at once."),
+    "schema": (START, "Print the JSON Schema of the written format."),
+    "doctor": (START, "Show ffmpeg, what it lacks for which profile, and the machine."),
+    "plan": (SEE, "Show what a build would do, why, and what it costs."),
+    "build": (DO, "Make what is missing or changed; results go into out/."),
+    "deliver": (DO, "Make the deliverables and what they need, into out/."),
+    "lock": (DO, "Compare the pins with shotbuild.lock, or take them on."),
     "status": (SEE, "Show how each shot and deliverable stands."),
-    "explain": (SEE, "Show why a target would be made again: the lines of its recipe that differ."),
+    "explain": (SEE, "Show why something is made again: the lines that differ."),
     "graph": (SEE, "Draw the plan as DOT or Mermaid."),
 }
 

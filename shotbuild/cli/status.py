@@ -19,7 +19,7 @@ def command(targets: Targets = None, project: ProjectOption = Path(), json: Json
             standing.name,
             standing.state,
             str(standing.takes) if standing.kind == "shot" else "",
-            f"out/{standing.path}" if standing.path and standing.state == "ready" else standing.why,
+            standing.why or (f"out/{standing.path}" if standing.path else "in the store"),
         ]
         for standing in found
     ]

@@ -35,10 +35,10 @@ def upstream(step: Step) -> tuple[str, ...]:
 
 
 def network(plan: Plan) -> "nx.DiGraph[str]":
-    """The plan as a directed graph: an edge leads from a step to one that reads it."""
+    """The plan as a directed graph: an edge leads from a step to one that reads it; makers outside the plan are left out."""
     graph: nx.DiGraph[str] = nx.DiGraph()
     graph.add_nodes_from(step.name for step in plan.steps)
-    graph.add_edges_from((name, step.name) for step in plan.steps for name in upstream(step))
+    graph.add_edges_from((name, step.name) for step in plan.steps for name in upstream(step) if name in graph)
     return graph
 
 

@@ -36,7 +36,7 @@ def enter(stage: Stage, subjects: Sequence[str], entrance: Entrance) -> None:
         face(stage, first)
     elif size == "over":
         shoulder(stage, subjects)
-    elif size == "medium" and entrance.action in {"stand", "walk", "turn"} and first not in {"pair", "crowd"}:
+    elif size == "medium" and entrance.action in {"stand", "walk", "turn", "sit"} and first not in {"pair", "crowd"}:
         bust(stage, first, entrance)
     else:
         beast = next((name for name in subjects if name in {"horse", "deer", "cat", "bird", "car", "boat"}), None)

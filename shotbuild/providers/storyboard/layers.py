@@ -49,7 +49,7 @@ class Layer:
         self._rows, self._columns = shown[0].shape
         plain = ink.upper == ink.lower
         self._flat = yuv(ink.upper) if plain else None
-        self._ink = None if plain else ink.rows(masks[0].shape[0])[:, rows, 0]
+        self._ink, self._cut = ink, rows.start << 16
         self._kinds = _kinds(shown)
         self.still = camera.still(depth) and len(masks) == 1 and drift[2:] == (0, 0)
 
@@ -124,16 +124,12 @@ class Layer:
         return pieces
 
     def _lay(self, picture: Picture, area: Area, down: "_Axis", mask: Image.Image | None) -> None:
-        if self._flat is not None or self._ink is None:
-            picture.fill(self._flat or (16, 128, 128), area, mask)
+        if self._flat is not None:
+            picture.fill(self._flat, area, mask)
             return
         left, top, right, bottom = area
-        rows = np.clip([down.at(row) >> 16 for row in range(top, bottom)], 0, self._rows - 1)
-        y, u, v = (np.ascontiguousarray(np.broadcast_to(part[:, None], (len(part), right - left)))
-                   for part in self._ink[:, rows])  # fmt: skip
-        small = (slice(None, None, 2), slice(None, None, 2))
-        ink = Picture.of((y, np.ascontiguousarray(u[small]), np.ascontiguousarray(v[small])))
-        picture.paste(ink, (left, top), mask)
+        places = np.array([down.at(row) for row in range(top, bottom)], np.int64) + self._cut
+        picture.paste(self._ink.picture(places, top, right - left), (left, top), mask)
 
 
 class _Axis:

@@ -49,7 +49,7 @@ def layout(kind: str, width: int, height: int) -> Layout:
     least = min(width, height)
     if least < SMALLEST:
         kind = "none"
-    small, large = max(8, least * 21 // 1000), max(9, least * 30 // 1000)
+    small, large = max(8, least * 17 // 1000 + 3), max(9, least * 26 // 1000 + 3)
     margin = _even(max(6, width * 4 // 100))
     upper = lower = 0
     if kind == "full":

@@ -106,35 +106,42 @@ class Ink:
     first: int = 0
     last: int = 1
 
-    def rows(self, count: int) -> NDArray[np.uint8]:
-        """Y, U, V of `count` rows, in shape (3, count, 4): four neighbours, dithered against banding."""
-        row = np.arange(count)
-        share = np.clip((row - self.first) * 4096 // max(1, self.last - self.first), 0, 4096)
-        threshold = np.array(DITHER)[row % 4]
+    def rows(self, places: NDArray[np.int64], top: int) -> NDArray[np.uint8]:
+        """Y, U, V of rows, in shape (3, rows, 4): four neighbours, dithered against banding.
+
+        places: where in the layer each row is, in 1/65536 of its pixels; top: the row of the picture that is first."""
+        way = max(1, self.last - self.first)
+        share = np.clip((places - (self.first << 16)) // way >> 4, 0, 4096)
+        threshold = np.array(DITHER)[(top + np.arange(len(places))) % 4]
         planes = []
         for low, high in zip(yuv(self.upper), yuv(self.lower), strict=True):
             exact = (low * (4096 - share) + high * share) >> 8  # sixteenths
             planes.append((exact[:, None] + threshold) >> 4)
         return np.stack(planes).astype(np.uint8)
 
+    def picture(self, places: NDArray[np.int64], top: int, width: int) -> "Picture":
+        """The same over a width. Rows and width are even."""
+        y, u, v = self.rows(places, top)
+        across, half = -(-width // 4), -(-width // 8)
+        return Picture(
+            Image.fromarray(np.tile(y, (1, across))[:, :width]),
+            Image.fromarray(np.tile(u[::2], (1, half))[:, : width // 2]),
+            Image.fromarray(np.tile(v[::2], (1, half))[:, : width // 2]),
+        )
+
 
 class Sky:
     """The farthest layer: a gradient over the whole picture that knows neither push nor track."""
 
-    def __init__(self, camera: Camera, ink: Ink, top: int) -> None:
+    def __init__(self, camera: Camera, ink: Ink) -> None:
         self.still = camera.still(0)
-        self._camera, self._top = camera, top
-        _, _, _, bottom = camera.reach(0)
-        self._rows = ink.rows(bottom - top + 8)
+        self._camera, self._ink = camera, ink
 
     def draw(self, picture: Picture, frame: int) -> None:
         _, top, _, _ = self._camera.window(0, frame)
         width, height = picture.size
-        start = max(0, top // ONE - self._top)
-        rows = self._rows[:, start : start + height]
-        picture.y.paste(Image.fromarray(np.tile(rows[0], (1, -(-width // 4)))[:, :width]))
-        for plane, part in ((picture.u, rows[1]), (picture.v, rows[2])):
-            plane.paste(Image.fromarray(np.tile(part[::2], (1, -(-width // 8)))[:, : width // 2]))
+        places = np.arange(height, dtype=np.int64) * ONE + top
+        picture.paste(self._ink.picture(places, 0, width), (0, 0))
 
 
 class Composer:

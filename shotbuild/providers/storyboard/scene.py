@@ -135,7 +135,8 @@ def build(plan: Plan, idea: Idea, chance: Chance, width: int, height: int, frame
         )
     camera = Camera(camera_move(plan, chance.fork("camera"), side), width, height, frames, rate)
     stage = Stage(camera, palette, chance.fork("stage"), rate, side)
-    stage.peopled = bool(plan.subjects) and plan.size not in {"close", "insert", "over"}
+    afloat = {"boat", "fish", "bird", "plane", "rocket"}
+    stage.peopled = bool(plan.subjects) and plan.subjects[0] not in afloat and plan.size not in {"close", "insert", "over"}
     stage.high = plan.size == "aerial"
     stage.white = plan.weather == "snow"
     stage.blur = {"close": 5, "medium": 3, "insert": 5, "over": 3}.get(plan.size, 0)
@@ -147,7 +148,8 @@ def build(plan: Plan, idea: Idea, chance: Chance, width: int, height: int, frame
         "close": (520, 660),
         "over": (470, 560),
     }
-    horizon = chance.fork("horizon").between(*horizons.get(plan.size, (520, 640)))
+    band = horizons.get(plan.size, (520, 640)) if not (stage.high and plan.place == "coast") else (300, 340)
+    horizon = chance.fork("horizon").between(*band)
     if plan.place == "room":
         ground = indoors.room(stage, idea.room or "room")
     else:

@@ -68,15 +68,13 @@ class Stage:
         return mix(tone, mix(self.palette.low, self.palette.light, 70), 62 - near * 0.28) if self.white else tone
 
     def sky(self, horizon: float, top: Color | None = None, low: Color | None = None) -> None:
-        span = self.span(0)
-        first = int(span.top * self.unit) - PAD
         ink = Ink(
             upper=top or self.palette.top,
             lower=low or self.palette.low,
-            first=-first - int(150 * self.unit),
-            last=int(horizon * self.unit) - first,
+            first=-int(150 * self.unit),
+            last=int(horizon * self.unit),
         )
-        self.layers.append(Sky(self.camera, ink, first))
+        self.layers.append(Sky(self.camera, ink))
 
     def cut(
         self,

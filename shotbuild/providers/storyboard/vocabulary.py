@@ -110,7 +110,7 @@ ACTIONS = {
 }
 HELD = {
     "umbrella": "umbrella parasol",
-    "lamp": "lantern lamp torch",
+    "lamp": "lantern torch",
     "bag": "suitcase bag briefcase case luggage",
     "stick": "cane stick staff",
 }

@@ -20,6 +20,9 @@ def sea(stage: Stage, horizon: float) -> float:
         outline = ridge(edge, edge - side * wide, horizon + 2, [abs(value) + 6 for value in heights], horizon + 6)
         stage.cut([outline], 20, stage.air(22), stage.air(8), fade=(horizon - 50, horizon))
     water(stage, horizon, x)
+    if stage.peopled:
+        shore(stage, 872, 86)
+        return 905
     return horizon + (1000 - horizon) * 0.52
 
 

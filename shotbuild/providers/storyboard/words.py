@@ -41,6 +41,8 @@ def read(prompt: str) -> Idea:
     camera = set(_all(names, MOVES)) - {"static"}
     action = _first(names, ACTIONS)
     place = _most(names, PLACES)
+    if place == "sea" and "coast" in _all(names, PLACES):
+        place = "coast"  # it has the sea in it
     subjects = tuple(dict.fromkeys(_all(names, SUBJECTS)))
     return Idea(
         place=place,
