@@ -37,7 +37,7 @@ def request(
         format=Format(size=Size(*size), rate=rate, color="bt709", pixels="yuv420p"),
         references=tuple(references),
         settings=fields(overlay=overlay, sound=sound),
-        recipe=hashlib.sha256(f"{prompt} {seed}".encode()).hexdigest(),
+        recipe=hashlib.sha256(f"{prompt} {seed}".encode("utf-8", "surrogatepass")).hexdigest(),
     )
 
 

@@ -90,8 +90,7 @@ def test_a_last_frame_is_reached_exactly(before: Path) -> None:
     film = Film(request("The sea at noon", size=SIZE, frames=30, references=[("last_frame", before)]))
     area = film.layout
     picture = np.asarray(Image.open(before))[area.upper : area.upper + area.tall]
-    last = np.asarray(film.picture(29).y).astype(int)
-    assert np.abs(last - planes(picture)[0]).mean() < 4  # the camera still moves a little on it
+    assert shown(film, 29) == tuple(plane.tobytes() for plane in planes(picture))
 
 
 @pytest.mark.parametrize("move", ["push in", "pull out", "pan left", "tilt down", "tracking", "handheld", "static", ""])
@@ -139,7 +138,9 @@ def _bomb() -> bytes:
     """A PNG that says it has 60000 x 60000 pixels."""
     head = struct.pack(">IIBBBBB", 60000, 60000, 8, 0, 0, 0, 0)
     parts = ((b"IHDR", head), (b"IDAT", zlib.compress(b"\0" * 1000)), (b"IEND", b""))
-    chunks = [struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts]
+    chunks = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
+    ]
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
@@ -191,7 +192,7 @@ def test_a_file_that_is_no_safe_picture_is_refused_with_the_cause(tmp_path: Path
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(MediaError, match="nothing.png"):
+    with pytest.raises(MediaError, match=r"nothing\.png"):
         Film(request(references=[("first_frame", tmp_path / "nothing.png")]))
 
 
@@ -202,4 +203,5 @@ def test_a_picture_that_was_turned_in_the_camera_stands_upright(tmp_path: Path) 
     exif[0x0112] = 6
     halves.convert("RGB").save(tmp_path / "a.jpg", exif=exif.tobytes(), quality=95)
     rows = luma(request("static", size=(160, 320), frames=1, references=[("reference", tmp_path / "a.jpg")]), 0).mean(axis=1)
-    assert rows[:20].mean() > 180 > 60 > rows[-20:].mean()
+    assert rows[:20].mean() > 180
+    assert rows[-20:].mean() < 60

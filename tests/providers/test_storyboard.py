@@ -12,7 +12,7 @@ import pytest
 
 from shotbuild.media import fonts
 from shotbuild.providers.interface import Request
-from shotbuild.providers.storyboard import letters, words
+from shotbuild.providers.storyboard import letters, vocabulary, words
 from shotbuild.providers.storyboard.film import Film
 from shotbuild.providers.storyboard.letters import Face, clean
 from tests.providers.requests import luma, planes_digest, request, unlike
@@ -23,16 +23,43 @@ SCRIPTS = "שלום (עולם) مرحبا 灯台の夜 «naïve» 🎬 50%: \\ '
 # sha256 of the raw planes. They change only together with the version of the model `storyboard`.
 # Found equal with Pillow 10.4, 11.3, 12.0 and 13.0 and numpy 2.2 to 2.4.
 GOLDEN: dict[str, tuple[Request, str]] = {
-    "push": (request(), "@"),
-    "forest": (request("A girl runs through the forest at dawn, tracking", seed=3), "@"),
-    "street": (request("A rainy street at night, handheld", size=(320, 180), rate=Fraction(24000, 1001)), "@"),
-    "inside": (request("The keeper climbs the stairs with a lantern, night", seed=2), "@"),
-    "insert": (request("Insert: a hand lights a candle, pull out", overlay="slate"), "@"),
-    "upright": (request("A boat sails at golden hour, pan right", size=(136, 240)), "@"),
-    "aerial": (request("Aerial over snowy mountains, fog, tilt down", overlay="none"), "@"),
-    "scripts": (request(SCRIPTS, size=(480, 270), frames=2), "@"),
-    "face": (request("Close-up of a woman at the window, crane up", seed=9), "@"),
-    "crowd": (request("A crowd crosses the square, snow, a car", seed=4), "@"),
+    "push": (request(), "0316bd92e719ccaa099214759fdbbef4745fa16c4d1e2e06eff41e033a0e6b3c"),
+    "forest": (
+        request("A girl runs through the forest at dawn, tracking", seed=3),
+        "4d6de96fcbcd95029bc596b2721b6b43d3b54e47e2192a96d1a93cb8847d4103",
+    ),
+    "street": (
+        request("A rainy street at night, handheld", size=(320, 180), rate=Fraction(24000, 1001)),
+        "e64ef2ce0616230857ef2d2bf053c4856a7c5b5c2afa4fcd4033caaf47eaa3db",
+    ),
+    "inside": (
+        request("The keeper climbs the stairs with a lantern, night", seed=2),
+        "5e3a5692b16dba275fff23ebb1cbc60a109ced901c58fe1663738b053f3e5804",
+    ),
+    "insert": (
+        request("Insert: a hand lights a candle, pull out", overlay="slate"),
+        "9f7f35d60040085f8a67df75a8d4f5cf3637c64f4f3b13dd77fc3cf710c1cb93",
+    ),
+    "upright": (
+        request("A boat sails at golden hour, pan right", size=(136, 240)),
+        "1881e23cfc03bfdb45f8974bba8e712507979791b496b42ae5e322e739b80024",
+    ),
+    "aerial": (
+        request("Aerial over snowy mountains, fog, tilt down", overlay="none"),
+        "19007d23262610942a8fe3a4d476eef68f700cb77a4f72ea66db780fba6f5126",
+    ),
+    "scripts": (
+        request(SCRIPTS, size=(480, 270), frames=2),
+        "5458759f98170c553cca1187dc55d58206affc413f4e13cdc40532edbbea2dc1",
+    ),
+    "face": (
+        request("Close-up of a woman at the window, crane up", seed=9),
+        "1806dd0d3a5e42f38519878c3cb2dddcba68867988ca429b2c2f6af41fbdfbba",
+    ),
+    "crowd": (
+        request("A crowd crosses the square, snow, a car", seed=4),
+        "968f21e7b74b3d94b0cdc9370da49f05756f34e5a8152b3d1bf1cb3073527337",
+    ),
 }
 
 PROMPTS = (
@@ -59,7 +86,10 @@ def test_planes_do_not_depend_on_hash_seed_or_locale() -> None:
         subprocess.run(
             [sys.executable, "-c", program], cwd=ROOT, env=os.environ | extra, capture_output=True, text=True, check=True
         ).stdout
-        for extra in ({"PYTHONHASHSEED": "1", "LC_ALL": "C"}, {"PYTHONHASHSEED": "77", "LC_ALL": "tr_TR.UTF-8", "TZ": "Asia/Tokyo"})
+        for extra in (
+            {"PYTHONHASHSEED": "1", "LC_ALL": "C"},
+            {"PYTHONHASHSEED": "77", "LC_ALL": "tr_TR.UTF-8", "TZ": "Asia/Tokyo"},
+        )
     }
     assert len(found) == 1
 
@@ -98,17 +128,19 @@ def test_any_size_gives_whole_frames(size: tuple[int, int], overlay: str) -> Non
     assert sum(map(len, Film(wanted).frames())) == 2 * size[0] * size[1] * 3 // 2
 
 
-@pytest.mark.parametrize("place", words.PLACES)
-@pytest.mark.parametrize("size", ["aerial", "low angle", "medium shot", "close-up", "over the shoulder", "insert", "extreme wide"])
+@pytest.mark.parametrize("place", vocabulary.PLACES)
+@pytest.mark.parametrize(
+    "size", ["aerial", "low angle", "medium shot", "close-up", "over the shoulder", "insert", "extreme wide"]
+)
 def test_every_place_is_drawn_in_every_shot_size(place: str, size: str) -> None:
-    word = words.PLACES[place].split()[0]
+    word = vocabulary.PLACES[place].split()[0]
     wanted = request(f"{size}, a woman in the {word}", size=(64, 36), frames=2, overlay="none")
     assert np.ptp(luma(wanted, 1)) > 8
 
 
-@pytest.mark.parametrize("subject", words.SUBJECTS)
+@pytest.mark.parametrize("subject", vocabulary.SUBJECTS)
 def test_every_subject_changes_the_picture(subject: str) -> None:
-    word = words.SUBJECTS[subject].split()[0]
+    word = vocabulary.SUBJECTS[subject].split()[0]
     empty = luma(request("an empty street at noon, full shot, static", size=(160, 90), frames=2, overlay="none"), 1)
     shown = luma(request(f"a {word} on the street at noon, full shot, static", size=(160, 90), frames=2, overlay="none"), 1)
     assert unlike(empty, shown) > 0.4

@@ -36,7 +36,7 @@ def enter(stage: Stage, subjects: Sequence[str], entrance: Entrance) -> None:
         face(stage, first)
     elif size == "over":
         shoulder(stage, subjects)
-    elif size == "medium" and entrance.action in {"stand", "walk", "turn", "sit"} and first not in {"pair", "crowd"}:
+    elif size == "medium" and first not in {"pair", "crowd"}:
         bust(stage, first, entrance)
     else:
         beast = next((name for name in subjects if name in {"horse", "deer", "cat", "bird", "car", "boat"}), None)
@@ -126,10 +126,11 @@ def bust(stage: Stage, kind: str, entrance: Entrance) -> None:
     look = figures.build(chance, kind)
     large = 215 * chance.between(0.94, 1.1) * min(1.0, stage.half / 420)
     x, y = -stage.side * stage.half * (0.3 if stage.half > 600 else 0.12), 330 * chance.between(0.92, 1.06)
-    aside = entrance.action == "walk" or chance.often(60)
+    steps = entrance.action in figures.GAITS and entrance.action != "stand"
+    aside = steps or chance.often(60)
     shapes = figures.profile(look) if aside else figures.back(look)
     # A step lifts head and shoulders twice a second or so.
-    lifts = [0.0, 0.6, 1.0, 0.6] if entrance.action == "walk" else [0.0]
+    lifts = [0.0, 0.6, 1.0, 0.6] if steps else [0.0]
     poses = [move(shapes, x, y - lift * 9, large, stage.side) for lift in lifts]
     ink = mix(palette.ink, palette.haze, 8)
     stage.cycle(

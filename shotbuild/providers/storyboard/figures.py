@@ -253,9 +253,9 @@ def back(look: Build) -> list[Outline]:
 def hand() -> list[Outline]:
     """A hand from the side that reaches to +x and holds something small. Wrist at (-1, 0), finger tips near (0.4, 0)."""
     shapes: list[Outline] = []
-    shapes.append(curve([(-9.0, -0.75), (-2.6, -0.36), (-1.0, -0.22), (-0.45, -0.34), (-0.1, -0.3), (0.02, -0.1), (-0.02, 0.2),
-        (-0.3, 0.36),
-                         (-0.9, 0.26), (-2.6, 0.42), (-9.0, 0.85)]))  # fmt: skip
+    palm = [(-9.0, -0.75), (-2.6, -0.36), (-1.0, -0.22), (-0.45, -0.34), (-0.1, -0.3), (0.02, -0.1), (-0.02, 0.2),
+            (-0.3, 0.36), (-0.9, 0.26), (-2.6, 0.42), (-9.0, 0.85)]  # fmt: skip
+    shapes.append(curve(palm))
     for base, middle, tip in (
         ((-0.12, -0.22), (0.26, -0.3), (0.5, -0.12)),
         ((-0.06, -0.06), (0.32, -0.12), (0.52, 0.02)),

@@ -73,20 +73,25 @@ def decide(idea: Idea, chance: Chance) -> Plan:
     hour = idea.hour or chance.fork("hour").pick(("dawn", "noon", "golden", "dusk", "grey", "night"))
     if idea.weather in {"rain", "storm", "snow", "fog"} and idea.hour is None:
         hour = "grey"
-    size = idea.size or _size(subjects, chance.fork("size"))
-    action = idea.action or (
-        "drive" if {"car", "train", "boat"} & set(subjects) else "fly" if {"bird", "plane"} & set(subjects) else "stand"
-    )
+    vehicles = tuple(name for name in subjects if name in {"car", "train", "boat"})
+    action = idea.action or ("drive" if vehicles else "fly" if {"bird", "plane"} & set(subjects) else "stand")
+    if action == "drive":  # who rides in it is not seen
+        subjects = (*vehicles, *(name for name in subjects if name not in vehicles))
+    if place == "studio" and not subjects:
+        subjects = ("bottle",)
+    size = idea.size or _size(subjects, action, chance.fork("size"))
     move = idea.move or _move(size, action, chance.fork("move"))
     return Plan(place=place, hour=hour, weather=idea.weather, size=size, move=move, action=action, subjects=subjects)
 
 
-def _size(subjects: tuple[str, ...], chance: Chance) -> str:
+def _size(subjects: tuple[str, ...], action: str, chance: Chance) -> str:
     if not subjects:
         return chance.pick(("wide", "extreme wide", "wide", "aerial"))
     if subjects[0] in SMALL:
         return "insert"
-    return chance.pick(("wide", "full", "medium", "extreme wide", "full") if subjects[0] in PEOPLE else ("wide", "full"))
+    if subjects[0] not in PEOPLE or action in {"run", "climb"}:
+        return chance.pick(("wide", "full"))
+    return chance.pick(("wide", "full", "medium", "extreme wide", "full"))
 
 
 def _move(size: str, action: str, chance: Chance) -> str:

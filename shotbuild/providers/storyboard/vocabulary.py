@@ -17,7 +17,7 @@ PLACES = {
     "bunker",
     "stairs": "stair staircase stairwell step-up stairway",
     "studio": "studio product packshot bottle perfume sneaker shoe logo backdrop cyclorama pedestal cosmetic pack packaging",
-    "air": "sky cloud airplane plane aircraft flight glider balloon stratosphere jet helicopter drone-flight",
+    "air": "sky cloud airplane plane aircraft flight glider hot-air-balloon stratosphere jet helicopter drone-flight",
     "space": "space planet orbit galaxy moon-base spaceship spacecraft star asteroid astronaut nebula cosmos rocket saturn",
 }
 HOURS = {
@@ -33,7 +33,7 @@ WEATHERS = {
     "storm": "storm thunder tempest gale hurricane lightning squall",
     "rain": "rain rainy drizzle downpour wet shower umbrella",
     "snow": "snow snowy blizzard snowfall snowflake snowstorm",
-    "fog": "fog foggy mist misty haze hazy smoke steam smog dust",
+    "fog": "fog foggy mist misty haze hazy smog",
 }
 TINTS = {
     "warm": "warm cosy cozy happy joy joyful hopeful hope tender romantic love gentle nostalgic fire summer desert",
@@ -76,7 +76,8 @@ SUBJECTS = {
     "old": "old elder elderly",
     "monk": "monk wizard witch ghost pilgrim",
     "pair": "couple pair two lovers twin friend both",
-    "crowd": "crowd people group audience commuter army team family passer-by march protest tourist band children",
+    "crowd": "crowd people group audience commuter army team family passer-by march protest tourist band children "
+    "kids soldiers workers dancers players passengers students musicians friends",
     "car": "car taxi truck van vehicle bus automobile convertible cab",
     "train": "train tram locomotive subway metro",
     "boat": "boat ship sailboat ferry yacht vessel raft canoe trawler",
@@ -88,7 +89,7 @@ SUBJECTS = {
     "plane": "airplane plane aircraft jet glider",
     "rocket": "rocket spaceship spacecraft shuttle missile",
     "fish": "fish whale shark dolphin salmon",
-    "bottle": "bottle perfume wine whisky whiskey beer product packshot flask cosmetic",
+    "bottle": "bottle perfume wine whisky whiskey beer flask cosmetic",
     "cup": "cup coffee tea mug espresso",
     "book": "book page diary notebook journal",
     "letter": "letter note envelope postcard photograph photo paper map",

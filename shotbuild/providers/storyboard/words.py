@@ -44,12 +44,15 @@ def read(prompt: str) -> Idea:
     if place == "sea" and "coast" in _all(names, PLACES):
         place = "coast"  # it has the sea in it
     subjects = tuple(dict.fromkeys(_all(names, SUBJECTS)))
+    size = _first(names, SIZES)
+    if size == "insert" and not subjects and not {"eye", "eyes", "face", "lips", "mouth"}.isdisjoint(tokens):
+        size, subjects = "close", ("person",)
     return Idea(
         place=place,
         hour=_most(names, HOURS),
         weather=_first(names, WEATHERS),
         tint=_first(names, TINTS),
-        size=_first(names, SIZES),
+        size=size,
         move=next((word for word in _all(names, MOVES) if word in camera), _first(names, MOVES)),
         action=action,
         held=_first(names, HELD),
