@@ -50,7 +50,7 @@ def room_of(path: Path) -> str:
 
 def modules() -> Iterator[tuple[Path, ast.Module]]:
     for path in sorted(PACKAGE.rglob("*.py")):
-        if path.name not in ("__main__.py",) and path != PACKAGE / "__init__.py":
+        if path not in (PACKAGE / "__main__.py", PACKAGE / "__init__.py"):
             yield path, ast.parse(path.read_text())
 
 

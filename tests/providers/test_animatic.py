@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from shotbuild.errors import Cancelled
-from shotbuild.providers.animatic import STORYBOARD, Animatic, encode_argv, timescale
+from shotbuild.providers.animatic import STORYBOARD, Animatic
 from shotbuild.providers.interface import Request, Status, Workplace
 from shotbuild.providers.storyboard import sound
 from shotbuild.providers.storyboard.chance import Chance
+from shotbuild.providers.storyboard.draw import encode_argv, timescale
 from shotbuild.providers.storyboard.film import Film
 from shotbuild.records import FREE, Fields, fields
 from shotbuild.units import samples
