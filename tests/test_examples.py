@@ -15,7 +15,11 @@ from tests.e2e.conftest import shotbuild
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted(path for path in (ROOT / "examples").iterdir() if (path / "shotbuild.yaml").is_file())
 MADE = ("shotbuild.yaml", "shotbuild.lock", "specs", "templates", "assets", "takes")
-SMALL = {"minimal": (), "languages": (("specs/spot.yaml", "[en, de, pt]", "[en, pt]"),), "plates": ()}
+SMALL = {
+    "minimal": (),
+    "languages": (("specs/spot.yaml", "[en, de, pt]", "[en, pt]"), ("shotbuild.yaml", "duration: 1s", "duration: 12f")),
+    "plates": (),
+}
 """Edits that make an example quick, besides a small picture and short shots."""
 
 

@@ -1,0 +1,401 @@
+"""README, docs/ and CHANGELOG tell the truth: what they show runs, and every key, option, event and exit code is in them."""
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+from PIL import Image
+
+import shotbuild as api
+from shotbuild import __version__, errors
+from shotbuild.cli.app import COMMANDS
+from shotbuild.media.probe import probe
+from shotbuild.media.profiles import PROFILES
+from shotbuild.plugins import registry
+from shotbuild.spec import format as written
+from shotbuild.spec.prompts import FILTERS, TEXT_FILTERS
+from shotbuild.spec.tables import Key, Table
+from shotbuild.units import NTSC
+from tests.e2e.conftest import Ran, shotbuild
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "shotbuild/README.md", *sorted(DOCS.glob("*.md"))]
+PAGES += sorted((ROOT / "examples").glob("*/README.md"))
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def text(page: str) -> str:
+    return (ROOT / page).read_text()
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return [body for name, body in FENCE.findall(text(page)) if name == language]
+
+
+def section(page: str, heading: str) -> str:
+    """The text under a heading, up to the next great one; without fenced blocks, whose comments look like headings."""
+    plain = FENCE.sub("", text(page))
+    found = re.search(rf"^#+ {re.escape(heading)}\n(.*?)(?=^## |\Z)", plain, re.MULTILINE | re.DOTALL)
+    assert found is not None, f"{page} has no section {heading!r}"
+    return found[1]
+
+
+def rows(of: str) -> dict[str, str]:
+    """Table rows by the words in backquotes of their first column."""
+    lines = re.findall(r"^ *\|(.+)\| *$", of, re.MULTILINE)
+    return {name: line for line in lines for name in re.findall(r"`([^`]+)`", line.split("|")[0])}
+
+
+# --- links, version, exit codes ----------------------------------------------------------------------------------------
+
+
+def anchors(path: Path) -> set[str]:
+    """The addresses that GitHub gives to headings."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", path.read_text()), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", page.read_text())):
+        if target.startswith(("http://", "https://")):
+            continue
+        file, _, anchor = target.partition("#")
+        path = page.parent / file if file else page
+        assert path.exists(), target
+        assert not anchor or anchor in anchors(path), target
+
+
+def test_the_changelog_has_this_version() -> None:
+    assert f"\n## {__version__}" in text("CHANGELOG.md")
+
+
+def test_every_exit_code_is_documented() -> None:
+    kinds = [errors.ShotbuildError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    listed = re.findall(r"^\| (\d+) \|", section("docs/guide.md", "Exit codes"), re.MULTILINE)
+    assert set(map(int, listed)) == {kind.exit_code for kind in kinds} | {0, 4, 5, 70}
+
+
+# --- the command line --------------------------------------------------------------------------------------------------
+
+
+def commands(page: Path) -> Iterator[str]:
+    """Every `shotbuild …` that a page shows to be typed: in blocks, in workflow steps and within sentences."""
+    content = page.read_text()
+    found = re.findall(r"^(?: {4,}|)(?:\$ |- run: |run: |.*&& )?(?:\S*/)?shotbuild ([a-z-].*)$", content, re.MULTILINE)
+    found += re.findall(r"`shotbuild ([^`]+)`", content)
+    for line in found:
+        if not re.search(r"[\[…]", line) and line.split()[0] in COMMANDS | {"--version": ""}:
+            yield line.split(" #")[0].strip()
+        elif re.match(r"[a-z]+$", line.split()[0]):
+            # A sentence that begins with the name of the program is no command; a wrong command in backquotes is.
+            assert f"`shotbuild {line}`" not in content, line
+
+
+def parser(name: str) -> "typer.core.TyperCommand":
+    app = typer.Typer(add_completion=False)
+    app.command(name)(import_module(f"shotbuild.cli.{name}").command)
+    return typer.main.get_command(app)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_command_that_is_shown_parses(page: Path) -> None:
+    for line in commands(page):
+        name, *arguments = shlex.split(line)
+        if name != "--version":
+            parser(name).make_context(name, arguments)
+
+
+def test_the_pages_show_commands() -> None:
+    shown = {line.split()[0] for page in PAGES for line in commands(page)}
+    assert shown == set(COMMANDS) | {"--version"}
+
+
+def test_every_option_of_every_command_is_in_the_guide() -> None:
+    told = section("docs/guide.md", "Commands and options")
+    lines = re.findall(r"^\|(.+)\|$", told, re.MULTILINE)
+    for name in COMMANDS:
+        (row,) = [line for line in lines if re.search(rf"`{name}\b", line.split("|")[0])]
+        for option in parser(name).params:
+            if option.name == "targets":
+                assert "[TARGET…]" in row
+            for word in option.opts:
+                if option.name == "project":
+                    assert f"`{word} DIR`" in told or f"`{word}`" in told
+                elif word.startswith("-"):
+                    assert re.search(rf"`{word}\b", row), f"{name} {word}"
+    without_project = {name for name in COMMANDS if all(option.name != "project" for option in parser(name).params)}
+    assert without_project == {"init", "schema"}, "the guide says which commands take no --project"
+
+
+# --- the written format ------------------------------------------------------------------------------------------------
+
+PLACES: dict[str, list[Table]] = {
+    "The project file": [
+        written.PROJECT_TABLE,
+        written.FORMAT_TABLE,
+        written.PROVIDER_TABLE,
+        written.DEFAULTS_TABLE,
+        written.BUDGET.kind,
+    ],
+    "Shots": [written.SHOT_TABLE],
+    "Sequences": [written.SEQUENCE_TABLE, written.CLIP_TABLE, written.TRANSITION.kind, written.AUDIO_TABLE],
+    "Deliverables": [written.DELIVERABLE_TABLE],
+}
+
+
+def test_every_table_of_the_format_has_its_section() -> None:
+    keys = {key.name for tables in PLACES.values() for table in tables for key in table.keys}
+    assert {key.name for key in vars(written).values() if isinstance(key, Key)} <= keys
+
+
+@pytest.mark.parametrize("heading", PLACES)
+def test_every_key_of_the_format_is_documented_with_its_default(heading: str) -> None:
+    told = section("docs/format.md", heading)
+    documented = rows(told)
+    for table in PLACES[heading]:
+        for key in table.keys:
+            assert f"`{key.name}`" in told, f"{table.what}: {key.name}"
+            row = documented.get(key.name, "")
+            if table is not written.DEFAULTS_TABLE:
+                assert row, f"{table.what}: {key.name} has no row"
+            if key.required:
+                assert "required" in row, f"{table.what}: {key.name}"
+            if key.shown is not None and row:
+                shown = str(key.shown).lower() if isinstance(key.shown, bool) else str(key.shown)
+                assert shown in row, f"{table.what}: {key.name} is {shown}"
+
+
+def test_every_setting_of_providers_and_stages_is_documented() -> None:
+    documented = rows(section("docs/format.md", "Settings of `animatic`"))
+    offered = registry()
+    tables = [model.fields for provider in offered.providers.values() for model in provider.models.values()]
+    tables += [entry.fields for entry in offered.stages.values() if entry.fields is not None]
+    for name, field in [item for table in tables for item in table.items()]:
+        assert name in documented
+        words = getattr(field.kind, "words", ()) or ()
+        assert all(f"`{word}`" in documented[name] for word in words), name
+        assert field.default is None or f"`{field.default}`" in documented[name], name
+
+
+def test_every_profile_filter_and_rate_is_documented() -> None:
+    told = text("docs/format.md")
+    documented = rows(section("docs/format.md", "Deliverables"))
+    for profile in PROFILES.values():
+        row = documented[profile.name]
+        assert f".{profile.extension}" in row
+        assert f"`{profile.reframe}`" in row
+        assert profile.size is None or str(profile.size) in row
+        assert profile.video.get("crf") is None or f"CRF {profile.video.get('crf')}" in row
+        bitrate = profile.sound.get("bitrate")
+        assert bitrate is None or f"{str(bitrate).removesuffix('k')} kbit/s" in row
+    for word in (*FILTERS, *TEXT_FILTERS, *NTSC, "join", "replace"):
+        assert f"`{word}`" in told, word
+
+
+def test_the_examples_of_the_format_load_as_one_project(tmp_path: Path) -> None:
+    project, *specs = [block for block in blocks("docs/format.md", "yaml") if not block.startswith("finish:")]
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "shotbuild.yaml").write_text(project)
+    for number, block in enumerate(specs):
+        (tmp_path / f"specs/{number}.yaml").write_text(block)
+    (tmp_path / "assets").mkdir()
+    Image.new("RGB", (64, 36)).save(tmp_path / "assets/hand.png")
+    shutil.copy(ROOT / "examples/plates/assets/tide.mp4", tmp_path / "assets/harbour.mov")
+    shutil.copy(ROOT / "assets/sea.flac", tmp_path / "assets/sea.wav")
+    shutil.copytree(ROOT / "templates", tmp_path / "templates")
+    (tmp_path / "templates/exterior.txt.j2").write_text("{{ place }} at {{ light }}")
+    found = shotbuild(tmp_path, "lint")
+    assert found.code == 0, found.err
+
+
+# --- the README --------------------------------------------------------------------------------------------------------
+
+
+def readme_spec() -> str:
+    (spec,) = blocks("README.md", "yaml")
+    return spec
+
+
+def delivered(root: Path, spec: str) -> Ran:
+    root.mkdir()
+    (root / "shotbuild.yaml").write_text(spec)
+    ran = shotbuild(root, "deliver", "--json")
+    assert ran.code == 0, ran.out + ran.err
+    files = sorted(str(path.relative_to(root)) for path in (root / "out").rglob("*.*"))
+    assert files == ["out/sequences/opening/master.mov", "out/sequences/opening/web.mp4"]
+    return ran
+
+
+def test_the_spec_of_the_readme_is_twenty_lines_and_builds_made_small(tmp_path: Path) -> None:
+    spec = readme_spec()
+    assert len(spec.splitlines()) == 20
+    root = tmp_path / "lighthouse"
+    delivered(root, spec.replace("1280x720", "128x72").replace("4s", "1s"))
+    assert probe(root / "out/sequences/opening/web.mp4").video.frames == 24 + 24 - 12 - 12 + 24
+    # "Change one word of one prompt, and `plan` names exactly the steps that will run. Change it back, and nothing runs."
+    before = (root / "shotbuild.yaml").read_text()
+    (root / "shotbuild.yaml").write_text(before.replace("at dusk", "at night"))
+    planned = json.loads(shotbuild(root, "plan", "--json").out)["steps"]
+    told = {step["name"] for step in planned if step["state"] != "cached"}
+    segments = ("web", "web/sh010", "web/sh010+sh020", "master", "master/sh010", "master/sh010+sh020")
+    assert told == {"sh010/t1", "sh010/conform-128x72-24", *(f"opening/{name}" for name in segments)}
+    assert shotbuild(root, "build", "--json").steps == told
+    (root / "shotbuild.yaml").write_text(before)
+    assert shotbuild(root, "build", "--json").summary["ran"] == 0
+
+
+@pytest.mark.slow
+def test_the_spec_of_the_readme_builds_as_it_is(tmp_path: Path) -> None:
+    delivered(tmp_path / "lighthouse", readme_spec())
+    assert probe(tmp_path / "lighthouse/out/sequences/opening/web.mp4").video.frames == 96 + 96 - 12 - 12 + 96
+
+
+def test_the_picture_of_the_readme_is_there_and_small() -> None:
+    picture = DOCS / "pictures/opening.png"
+    assert picture.stat().st_size <= 400_000
+    with Image.open(picture) as image:
+        assert 1400 <= image.width <= 1600
+
+
+# --- the guide ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def film(built: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(built, tmp_path / "my-film"))
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `shotbuild init` writes, made small, in Git, built, and then edited."""
+    folder = tmp_path_factory.mktemp("guide")
+    assert shotbuild(folder, "init", "my-film").code == 0
+    root = folder / "my-film"
+    settings = (root / "shotbuild.yaml").read_text()
+    (root / "shotbuild.yaml").write_text(settings.replace("1280x720", "128x72").replace("3s", "1s"))
+    specs = (root / "specs/opening.yaml").read_text()
+    (root / "specs/opening.yaml").write_text(specs.replace("    title: ", "    tags: [exterior]\n    title: ", 1))
+    for arguments in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-qm", "The film"]):
+        who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+        subprocess.run(["git", *who, *arguments], cwd=root, check=True, capture_output=True)
+    assert shotbuild(root, "build").code == 0
+    specs = (root / "specs/opening.yaml").read_text()
+    (root / "specs/opening.yaml").write_text(specs.replace("climbs", "runs up"))
+    return root
+
+
+def test_init_writes_what_the_guide_says(film: Path) -> None:
+    assert (film / ".gitignore").read_text().split() == [".shotbuild/", "out/"]
+    assert (film / ".gitattributes").read_text() == "takes/*.jsonl merge=union\n"
+    assert (film / "shotbuild.schema.json").is_file()
+
+
+def test_every_target_of_the_guide_means_something(film: Path) -> None:
+    told = [name for name in rows(section("docs/guide.md", "Targets")) if name not in ("new", "cached")]
+    expressions = [shlex.split(name)[0] for name in told if name not in ("+x", "x+", "expression")]
+    assert len(expressions) >= 9
+    for expression in [*expressions, "status:cached", "+opening/web", "sh020+"]:
+        assert api.open(film).plan([expression]).lines, expression
+
+
+def test_the_json_of_reading_commands_is_as_documented(film: Path) -> None:
+    documented = rows(section("docs/guide.md", "JSON"))
+    calls = [["plan"], ["status"], ["explain", "sh020"], ["lint"], ["doctor"]]
+    for call in calls:
+        found = json.loads(shotbuild(film, *call, "--json").out)
+        row = documented[found.pop("schema")]
+        for name, value in found.items():
+            assert f"`{name}`" in row, name
+            for field in value[0] if isinstance(value, list) and value and isinstance(value[0], dict) else ():
+                assert f"`{field}`" in row, field
+
+
+def test_every_command_of_the_guides_targets_runs(film: Path) -> None:
+    for line in re.findall(r"^ {4}shotbuild (.+)$", section("docs/guide.md", "Targets"), re.MULTILINE):
+        ran = shotbuild(film, *shlex.split(line))
+        assert ran.code == 0, line + ran.err
+    assert shotbuild(film, "deliver", "sh020").code == 2
+
+
+def test_the_events_of_a_build_are_as_documented(film: Path) -> None:
+    documented = rows(section("docs/guide.md", "JSON"))
+    events = shotbuild(film, "build", "--json").events
+    specs = film / "specs/opening.yaml"
+    specs.write_text(specs.read_text().replace("dawn", "noon"))
+    refused = shotbuild(film, "build", "--json", "--frozen")
+    assert refused.code == 3
+    seen = {}
+    for event in [*events, *refused.events]:
+        seen[event["event"]] = event
+        for field in event.keys() - {"event"}:
+            assert f"`{field}`" in documented[event["event"]], f"{event['event']}: {field}"
+    assert set(seen) == {"planned", "started", "finished", "failed", "skipped", "linked", "summary"}
+    assert "waiting" in documented
+    assert "warning" in documented
+
+
+def test_the_python_of_the_guide_runs(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (example,) = blocks("docs/guide.md", "python")
+    monkeypatch.chdir(film.parent)
+    exec(compile(example, "docs/guide.md", "exec"), {})
+
+
+def test_the_files_of_a_build_are_as_documented(film: Path) -> None:
+    pages = text("docs/on-disk.md")
+    ledger = (film / "takes/sh010.jsonl").read_text().splitlines()
+    fields = rows(section("docs/on-disk.md", "`takes/<shot>.jsonl`"))
+    for name, value in json.loads(ledger[-1]).items():
+        assert name in fields, name
+        for inner in value if isinstance(value, dict) and name != "inputs" else ():
+            assert f"`{inner}`" in fields[name], f"{name}: {inner}"
+    lock = json.loads((film / "shotbuild.lock").read_text())
+    fields = rows(section("docs/on-disk.md", "`shotbuild.lock`"))
+    assert set(fields) == set(lock)
+    for name in ("version", "identity", "configuration", "architecture", "encoders"):
+        assert f"`{name}`" in fields["tools"]
+        assert name in lock["tools"]["ffmpeg"]
+    for path in (film / ".shotbuild").iterdir():
+        assert f"`{path.name}" in pages, path.name
+
+
+def test_deleting_what_may_be_deleted_costs_what_the_page_says(film: Path) -> None:
+    assert shotbuild(film, "build").code == 0
+
+    def again() -> Ran:
+        ran = shotbuild(film, "build", "--json")
+        assert ran.code == 0, ran.err
+        return ran
+
+    shutil.rmtree(film / "out")
+    (film / ".shotbuild/memory.json").unlink()
+    (film / ".shotbuild/ffmpeg.json").unlink()
+    for name in ("work", "locks"):
+        shutil.rmtree(film / ".shotbuild" / name)
+    ran = again()
+    assert ran.summary["ran"] == 0
+    assert any(event["event"] == "linked" for event in ran.events)
+    shutil.rmtree(film / "takes")
+    assert again().summary["ran"] == 0
+    assert len(list((film / "takes").iterdir())) == 3
+    shutil.rmtree(film / ".shotbuild/cache")
+    ran = again()
+    assert ran.summary["generated"] == 0
+    assert ran.summary["ran"] > 0
+
+
+def test_the_workflow_of_the_guide_is_yaml_and_freezes() -> None:
+    (workflow,) = blocks("docs/guide.md", "yaml")
+    steps = yaml.safe_load(workflow)["jobs"]["film"]["steps"]
+    assert "shotbuild deliver --frozen" in [step.get("run") for step in steps]
