@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from shotbuild.plan.materials import Generator
 from shotbuild.providers.interface import Model, Provider
-from shotbuild.records import Lock, Pin, Price, Project, Shot, Step, Tool
+from shotbuild.records import Lock, Pin, Price, Project, ProviderUse, Shot, Step, Tool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Casting:
     """One project's providers. providers: all that are installed, by their own names."""
 
@@ -33,6 +34,16 @@ class Casting:
         pin = step.recipe.pins[0]
         return self.providers[pin.provider].price(pin.model, step.recipe.parameters)
 
+    def lane(self, step: Step) -> tuple[str, int] | None:
+        """The project's name of the provider that a step asks and how many takes it works on at once; None = no limit."""
+        use = self._uses.get(step.shots[0]) if step.generates else None
+        return None if use is None or use.at_once is None else (use.name, use.at_once)
+
+    @cached_property
+    def _uses(self) -> dict[str, ProviderUse]:
+        uses = {use.name: use for use in self.project.providers}
+        return {shot.name: uses[shot.provider] for shot in self.project.shots if shot.plate is None}
+
     def _generator(self, shot: Shot, ffmpeg: Pin) -> Generator:
         provider, model = self._provider(shot), self._model(shot)
         return Generator(
@@ -43,7 +54,7 @@ class Casting:
         )
 
     def _provider(self, shot: Shot) -> Provider:
-        return self.providers[next(use.use for use in self.project.providers if use.name == shot.provider)]
+        return self.providers[self._uses[shot.name].use]
 
     def _model(self, shot: Shot) -> Model:
         models = self._provider(shot).models

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from shotbuild.casting import Casting
 from shotbuild.engine.build import Orders, Report, build
 from shotbuild.engine.estimate import Bill, bill
 from shotbuild.engine.events import Event, Failed, Linked, Skipped
@@ -60,22 +61,22 @@ def make(
     project: Project,
     rooms: Rooms,
     registry: Registry,
-    now: Lock,
+    casting: Casting,
     options: BuildOptions,
     cancel: threading.Event,
     hear: Callable[[Event], None],
 ) -> Built:
-    """Brings a plan to results. now: the pins as they resolve. Errors: GateError for the lock; KeyboardInterrupt passes."""
+    """Brings a plan to results. casting: who makes which shot. Errors: GateError for the lock; KeyboardInterrupt passes."""
     began = time.monotonic()
-    hold_lock(rooms, now, frozen=options.frozen)
+    hold_lock(rooms, casting.resolved(rooms.tool(project)), frozen=options.frozen)
     try:
-        report = _run(plan, project, rooms, registry, options, cancel, hear)
+        report = _run(plan, project, rooms, registry, casting, options, cancel, hear)
         linked, present, lost = _link(plan, report, project, rooms, hear)
         for _ in range(HEALINGS):
             if cancel.is_set() or not (lost or any(isinstance(failure.error, BytesLost) for failure in report.failed)):
                 break
             # Damaged bytes were set aside, so the step that made them is missing now, and is made again.
-            report = _joined(report, _run(plan, project, rooms, registry, options, cancel, hear))
+            report = _joined(report, _run(plan, project, rooms, registry, casting, options, cancel, hear))
             linked, present, lost = _link(plan, report, project, rooms, hear)
         if lost:
             raise lost[0]
@@ -121,6 +122,7 @@ def _run(
     project: Project,
     rooms: Rooms,
     registry: Registry,
+    casting: Casting,
     options: BuildOptions,
     cancel: threading.Event,
     hear: Callable[[Event], None],
@@ -143,6 +145,7 @@ def _run(
                 source=rooms.source,
                 bring=rooms.bring,
                 lookup=rooms.lookup,
+                lane=casting.lane,
                 run=lambda action: execute(action, shop),
                 record=rooms.record,
                 actions=rooms.actions,

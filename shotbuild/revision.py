@@ -20,7 +20,7 @@ def checked_out(root: Path, revision: str) -> Iterator[Path]:
         try:
             # --end-of-options: a revision that begins with a dash is a name, not an option.
             commit, _ = process.run(
-                ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"],
+                ["git", "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}"],
                 cwd=root,
                 deadline=SECONDS,
             )

@@ -10,7 +10,7 @@ from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 
-from shotbuild.digest import of_file
+from shotbuild.digest import manifest, of_file
 from shotbuild.engine.build import Done
 from shotbuild.errors import Location, ShotbuildError, SpecError, StoreError
 from shotbuild.host import files
@@ -51,6 +51,9 @@ class Rooms:
         hidden = self.inside(HIDDEN)
         try:
             hidden.mkdir(exist_ok=True)
+            if not (hidden / ".gitignore").exists():
+                # Git passes it over even where nobody wrote a .gitignore for the project.
+                files.write_atomic(hidden / ".gitignore", b"*\n")
         except OSError as error:
             raise ShotbuildError(
                 f"{HIDDEN}/ cannot be made", cause=str(error), hint="make the project's folder writable"
@@ -160,6 +163,9 @@ class Rooms:
         """Keeps what a step gave: in the memory, and for a take that its ledger does not have yet, in the ledger."""
         self.memory.table("built")[done.step.name] = done.action
         if done.step.generates:
+            if self.actions.get(done.action) is None:
+                # Found through the ledger: from now on it is a hit without it.
+                self.actions.put(done.action, done.result, manifest(done.bound))
             self._enter_take(done)
 
     def ledger(self, shot: str) -> Ledger:

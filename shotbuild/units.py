@@ -72,6 +72,11 @@ def round_half_up(value: Fraction) -> int:
     return (2 * value.numerator + value.denominator) // (2 * value.denominator)
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 shot`, `2 shots`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def decimal_text(value: Fraction, places: int = 2) -> str:
     """A fraction as a decimal with a fixed number of places, rounded half up."""
     scaled = round_half_up(value * 10**places)

@@ -242,7 +242,7 @@ class Workspace:
             self.project,
             self.rooms,
             self.registry,
-            self.casting.resolved(self.rooms.tool(self.project)),
+            self.casting,
             options,
             cancel or threading.Event(),
             self.hear,

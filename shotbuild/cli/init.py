@@ -10,6 +10,8 @@ import typer
 from shotbuild.cli import console
 from shotbuild.cli.schema import schema_text
 from shotbuild.errors import PlanError
+from shotbuild.spec.kinds import checked_name
+from shotbuild.spec.report import Refusal
 
 STARTER = ("shotbuild.yaml", "specs/opening.yaml", "templates/exterior.txt.j2")
 SCHEMA = "shotbuild.schema.json"
@@ -25,7 +27,7 @@ def command(
         raise PlanError(
             f"{folder / there[0]} is there already", hint="choose an empty folder, or move that file; nothing was changed"
         )
-    called = name or _name_of(folder)
+    called = _checked(name or _name_of(folder))
     try:
         for path in STARTER:
             _write(
@@ -39,6 +41,13 @@ def command(
     console.out(f"{folder / 'shotbuild.yaml'}: project {called}")
     console.err(f"next: cd {folder} && shotbuild plan && shotbuild deliver")
     return 0
+
+
+def _checked(name: str) -> str:
+    try:
+        return checked_name(name, "a project")
+    except Refusal as refusal:
+        raise PlanError(refusal.message, cause=refusal.cause, hint=f"{refusal.hint}, with --name") from refusal
 
 
 def _name_of(folder: Path) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from shotbuild.cli import console
 from shotbuild.cli.options import JsonOption, ProjectOption
 from shotbuild.errors import SpecErrors
+from shotbuild.units import counted
 from shotbuild.workspace import open_project
 
 
@@ -20,7 +21,7 @@ def command(project: ProjectOption = Path(), json: JsonOption = False) -> int:
         console.document("lint", {"errors": []})
         return 0
     console.out(
-        f"{found.name}: {len(found.shots)} shots, {len(found.sequences)} sequences, "
-        f"{len(found.deliverables)} deliverables in {len(found.files)} files; no errors"
+        f"{found.name}: {counted(len(found.shots), 'shot')}, {counted(len(found.sequences), 'sequence')}, "
+        f"{counted(len(found.deliverables), 'deliverable')} in {counted(len(found.files), 'file')}; no errors"
     )
     return 0

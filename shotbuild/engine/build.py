@@ -27,13 +27,17 @@ CONTENDED_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orders:
-    """How to build. source: a project file → its digest; bring: the same bytes into the store; lookup: step and action
-    digest → a result whose bytes are all there; run: executes one action; record: told of each step with its result,
-    before anyone else; locks: folder of lock files; jobs: how many run at once; frozen: generate nothing."""
+    """How to build. source: a project file → its digest; bring: the same bytes into the store.
+
+    lookup: step and action digest → a result whose bytes are all there; lane: the provider that a step asks, and how many
+    it takes at once; run: executes one action; record: told of each step with its result, before anyone else;
+    locks: folder of lock files; jobs: how many run at once; frozen: generate nothing.
+    """
 
     source: Callable[[SourceFile], Digest]
     bring: Callable[[SourceFile, Digest], None]
     lookup: Callable[[Step, str], ActionResult | None]
+    lane: Callable[[Step], tuple[str, int] | None]
     run: Callable[[Action], ActionResult]
     record: "Callable[[Done], None]"
     actions: ActionCache
@@ -157,7 +161,10 @@ class _Build:
             self._claim(job, pool)
 
     def _claim(self, job: _Job, pool: ThreadPoolExecutor) -> None:
-        """Runs a job unless another process holds its lock; that one's result is looked for again soon."""
+        """Runs a job unless its lane is full or another process holds its lock; then it is looked at again soon."""
+        if self._lane_is_full(job.step):
+            self.contended.append(job)
+            return
         lock = files.try_lock(self.orders.locks / f"{job.digest}.lock")
         if lock is None:
             if not job.announced:
@@ -174,6 +181,10 @@ class _Build:
         self.orders.hear(Started(step=job.step))
         self.making[job.digest] = job
         self.running[pool.submit(self._run, job)] = job
+
+    def _lane_is_full(self, step: Step) -> bool:
+        lane = self.orders.lane(step)
+        return lane is not None and sum(self.orders.lane(job.step) == lane for job in self.making.values()) >= lane[1]
 
     def _run(self, job: _Job) -> ActionResult:
         """In a thread of the pool."""

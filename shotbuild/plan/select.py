@@ -8,6 +8,10 @@ import networkx as nx
 from shotbuild.errors import PlanError, nearest
 from shotbuild.plan.graph import Plan, network, with_dependants, with_needs
 from shotbuild.records import Project, Step
+from shotbuild.units import counted
+
+# What `status` says of shots and deliverables means the same as what `plan` says of steps.
+STATES = {"new": "new", "missing": "new", "changed": "changed", "cached": "cached", "ready": "cached"}
 
 
 def select(
@@ -44,8 +48,8 @@ def _meant(
         close = nearest(core, known)
         raise PlanError(
             f"no target is called {core!r}" if core else "a target has no name",
-            cause=f"the project has {len(project.shots)} shots, {len(project.sequences)} sequences "
-            f"and {len(project.deliverables)} deliverables",
+            cause=f"the project has {counted(len(project.shots), 'shot')}, {counted(len(project.sequences), 'sequence')} "
+            f"and {counted(len(project.deliverables), 'deliverable')}",
             hint=f"write `{close}`" if close else "`shotbuild status` lists the names",
         )
     if expression.startswith("+"):
@@ -61,7 +65,7 @@ def _named(
     """The steps that a name or glob means; None when no such thing exists. Things without steps give an empty set."""
     kind, colon, word = core.partition(":")
     if colon and kind == "status":
-        return frozenset(name for name, state in states.items() if state == word)
+        return _in_state(word, states)
     if colon and kind == "changed":
         return changed[word]
     if colon and kind == "tag":
@@ -69,6 +73,12 @@ def _named(
         return tagged if tagged or word in _tags(project) else None
     steps = frozenset(step.name for step in plan.steps if _matches(step, core))
     return steps if steps or any(fnmatchcase(name, core) for name in _names(plan, project)) else None
+
+
+def _in_state(word: str, states: Mapping[str, str]) -> frozenset[str]:
+    if word not in STATES:
+        raise PlanError(f"no state is called {word!r}", hint=f"the states are {', '.join(STATES)}")
+    return frozenset(name for name, state in states.items() if state == STATES[word])
 
 
 def _matches(step: Step, pattern: str) -> bool:

@@ -160,10 +160,8 @@ def _provided(
 def refuse_model(place: Location, model: str, use: str, models: Mapping[str, ModelTable], reader: Reader) -> None:
     guess = reader.report.nearest(model, list(models))
     cause = f"provider {use!r} offers {', '.join(models)}"
-    rest = f"`shotbuild providers {use}` shows them"
-    reader.report.say(
-        place, f"unknown model {model[:80]!r}", cause=cause, hint=f"did you mean `{guess}`?" if guess else rest
-    )
+    hint = f"did you mean `{guess}`?" if guess else "name one of them, or leave `model` out to use the first"
+    reader.report.say(place, f"unknown model {model[:80]!r}", cause=cause, hint=hint)
 
 
 def _default(defaults: Row, providers: dict[str, Provided], reader: Reader) -> str | None:

@@ -113,11 +113,11 @@ class Tree:
             mode = os.stat(real).st_mode
         except OSError as error:
             raise Refusal(f"there is no file {_shown(path)}", cause=error.strerror, hint=self._guess(path)) from error
+        if not os.access(real, os.R_OK):
+            raise Refusal(f"{_shown(path)} may not be read", hint="give yourself the right to read it")
         if not stat.S_ISREG(mode):
             what = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
             raise Refusal(f"{_shown(path)} is {what}", hint="name a file")
-        if not os.access(real, os.R_OK):
-            raise Refusal(f"{_shown(path)} may not be read", hint="give yourself the right to read it")
 
     def _guess(self, path: str) -> str:
         folder, name = os.path.split(path)

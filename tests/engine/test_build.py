@@ -216,3 +216,37 @@ def test_a_target_that_means_nothing_is_told_with_the_nearest_name(root: Path) -
     with pytest.raises(PlanError) as told:
         fake_workspace(root).plan(["sh0010"])
     assert told.value.hint == "write `sh010`"
+
+
+def test_a_provider_works_on_no_more_takes_at_once_than_the_project_allows(root: Path) -> None:
+    edit(root, "shotbuild.yaml", "defaults:", "providers: {board: {use: animatic, at_once: 1}}\ndefaults:")
+    edit(root, "specs/opening.yaml", "takes: 2", "takes: 6")
+    now: set[str] = set()
+    most = 0
+
+    def hear(event: Event) -> None:
+        nonlocal most
+        if isinstance(event, Started) and event.step.generates:
+            now.add(event.step.name)
+            most = max(most, len(now))
+        elif isinstance(event, Finished):
+            now.discard(event.step.name)
+
+    built = fake_workspace(root, Count(slow=0.02), hear=hear).build(options=BuildOptions(jobs=4))
+    assert len(built.generated) == 8
+    assert most == 1
+
+
+def test_an_unknown_state_is_told_with_the_states_there_are(root: Path) -> None:
+    with pytest.raises(PlanError, match="no state is called 'redy'"):
+        fake_workspace(root).plan(["status:redy"])
+
+
+def test_a_take_found_through_the_ledger_is_a_hit_without_it_afterwards(root: Path) -> None:
+    fake_workspace(root).build()
+    for path in (root / ".shotbuild/cache").iterdir():
+        path.unlink()
+    assert fake_workspace(root).build().generated == ()
+    for path in (root / "takes").iterdir():
+        path.unlink()
+    assert fake_workspace(root).build().generated == ()
