@@ -113,8 +113,8 @@ def _common(video: Fields, rate: Fraction) -> dict[str, str]:
 
 
 def timescale(rate: Fraction) -> int:
-    """Ticks per second that hold every frame exactly: a multiple of the rate's numerator, at least 10 000."""
-    return rate.numerator * -(-10_000 // rate.numerator)
+    """Ticks a second in which a frame is a whole number of ticks: 24000, 25000, 30000, … as editors expect."""
+    return rate.numerator if rate.numerator >= 10_000 else rate.numerator * 1000
 
 
 def _x264(video: Fields, rate: Fraction) -> dict[str, str]:

@@ -15,7 +15,7 @@ from shotbuild.providers.animatic import STORYBOARD, Animatic
 from shotbuild.providers.interface import Request, Status, Workplace
 from shotbuild.providers.storyboard import sound
 from shotbuild.providers.storyboard.chance import Chance
-from shotbuild.providers.storyboard.draw import encode_argv, timescale
+from shotbuild.providers.storyboard.draw import encode_argv
 from shotbuild.providers.storyboard.film import Film
 from shotbuild.records import FREE, Fields, fields
 from shotbuild.units import samples
@@ -109,12 +109,6 @@ def test_ffmpeg_may_open_files_and_pipes_only() -> None:
     assert all(argv[index + 1] == "file,pipe" for index in limits)
     assert argv[argv.index("-threads") + 1] == "1"
     assert argv[-1] == "file:take.mp4"
-
-
-def test_a_frame_is_a_whole_number_of_ticks() -> None:
-    for rate in (Fraction(24), Fraction(24000, 1001), Fraction(7, 3), Fraction(239, 2)):
-        assert timescale(rate) >= 7000
-        assert (timescale(rate) / rate).denominator == 1
 
 
 def test_the_model_declares_its_settings() -> None:

@@ -1,11 +1,11 @@
 """A request → its file: drawn frame by frame and piped into ffmpeg, with scratch sound if it is wanted."""
 
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 from pathlib import Path
 
 from shotbuild.errors import Cancelled
 from shotbuild.host import process
+from shotbuild.media.profiles import timescale
 from shotbuild.providers.interface import Request
 from shotbuild.providers.storyboard import sound
 from shotbuild.providers.storyboard.chance import Chance
@@ -43,11 +43,6 @@ def encode_argv(ffmpeg: Path, request: Request, pcm: Path | None, into: Path) ->
         "-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact",
         "-video_track_timescale", str(timescale(rate)), "-movflags", "+faststart", "-f", "mp4", f"file:{into}",
     ]  # fmt: skip
-
-
-def timescale(rate: Fraction) -> int:
-    """Ticks a second in which a frame is a whole number of ticks: at least 10000, as editors expect."""
-    return rate.numerator if rate.numerator >= 10000 else rate.numerator * 1000
 
 
 def _write_sound(request: Request, film: Film, pcm: Path) -> None:
