@@ -24,7 +24,10 @@ deliverables:
   web: {sequence: opening, profile: preview}
   end: {sequence: ending, profile: preview}
 """
-FILES = TINY | {"shotbuild.yaml": TINY["shotbuild.yaml"].replace("12f", "2f").replace("128x72", "64x36"), "specs/opening.yaml": SPECS}
+FILES = TINY | {
+    "shotbuild.yaml": TINY["shotbuild.yaml"].replace("12f", "2f").replace("128x72", "64x36"),
+    "specs/opening.yaml": SPECS,
+}
 Call = Callable[..., Ran]
 
 

@@ -92,9 +92,9 @@ def test_errors_are_quoted_when_called_from_a_folder_of_the_project(film: Path, 
     for folder, more in ((film / "specs", []), (tmp_path, ["-C", "film"])):
         told = call(folder, "lint", *more)
         assert told.code == 2
-        assert told.err.startswith("specs/opening.yaml:4:27: error: unknown key 'promt'")
+        assert told.err.startswith("specs/opening.yaml:4:28: error: unknown key 'promt'")
         assert "\n    4 |   sh030: {continue: sh020, promt: " in told.err
-        assert "\n      |                           ^" in told.err
+        assert "\n      |                            ^" in told.err
         assert "hint: did you mean `prompt`?" in told.err
 
 
@@ -140,8 +140,9 @@ def test_init_names_the_project_after_any_folder(tmp_path: Path, call: Call, fol
     assert call(tmp_path / folder, "lint").code == 0
 
 
-@pytest.mark.xfail(reason="reported: init writes names that lint refuses", strict=True)
-@pytest.mark.parametrize(("folder", "more"), [("con", []), ("aux.x", []), ("f", ["--name", "a: b"]), ("g", ["--name", "../x"])])
+@pytest.mark.parametrize(
+    ("folder", "more"), [("con", []), ("aux.x", []), ("f", ["--name", "a: b"]), ("g", ["--name", "../x"])]
+)
 def test_init_never_writes_a_name_that_lint_refuses(tmp_path: Path, call: Call, folder: str, more: list[str]) -> None:
     (tmp_path / folder).mkdir()
     told = call(tmp_path / folder, "init", *more)
@@ -183,9 +184,10 @@ def test_targets_mean_what_the_guide_says(made: Path, call: Call) -> None:
     assert steps(call, made, "sh010/t1") == {"sh010/t1"}
     assert steps(call, made, "sh0[12]0", "sh030") >= {"sh010/t1", "sh020/t1", "sh030/t1"}
     assert steps(call, made, "*") == every
-    assert steps(call, made, "tag:sea") == {"sh020/t1", "sh020/last-frame", "sh020/conform-64x36-24"} & every | steps(call, made, "tag:sea")
+    assert "sh020/t1" in steps(call, made, "tag:sea")
     assert "sh010/t1" not in steps(call, made, "tag:sea")
     assert {"sh010/t1", "sh020/t1"} <= steps(call, made, "tag:day")
+    assert "opening/web" in steps(call, made, "tag:film")
     assert steps(call, made, "opening/sh010") >= {"opening/web/sh010"}
     assert "opening/web/sh020" not in steps(call, made, "opening/sh010")
     assert steps(call, made, "web") == steps(call, made, "opening/web*")
@@ -195,18 +197,31 @@ def test_targets_mean_what_the_guide_says(made: Path, call: Call) -> None:
     assert "opening/web/sh010" in after  # `plan` adds what the joined file needs
 
 
+@pytest.mark.xfail(reason="reported: only takes carry the tags of their shot, so a tagged plate means nothing", strict=True)
+def test_a_tag_means_what_the_names_that_carry_it_mean(made: Path, call: Call) -> None:
+    assert steps(call, made, "tag:sea") == steps(call, made, "sh020")
+
+
 def test_status_selects_by_what_would_happen(film: Path, call: Call) -> None:
     assert steps(call, film, "status:changed") == set()
     edit(film, "a lighthouse", "a windmill")
     changed = steps(call, film, "status:changed")
     assert "sh010/t1" in changed
-    assert "sh020/conform-64x36-24" not in {name for name in changed if name.startswith("sh020/conform")} or True
     names = {item["name"] for item in json.loads(call(film, "status", "--json", "status:changed").out)["items"]}
     assert names == {"sh010", "opening/web"}
 
 
 def git(root: Path, *arguments: str) -> None:
-    who = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main", "-c", "commit.gpgsign=false")
+    who = (
+        "-c",
+        "user.name=a",
+        "-c",
+        "user.email=a@example.org",
+        "-c",
+        "init.defaultBranch=main",
+        "-c",
+        "commit.gpgsign=false",
+    )
     subprocess.run(["git", *who, *arguments], cwd=root, check=True, capture_output=True)
 
 
@@ -265,7 +280,15 @@ def test_build_json_is_one_event_a_line_and_the_summary_comes_last(film: Path, c
     told = call(film, "build", "--json")
     assert told.code == 0
     assert told.err == ""
-    assert {event["event"] for event in told.events} <= {"planned", "started", "finished", "linked", "summary", "warning", "waiting"}
+    assert {event["event"] for event in told.events} <= {
+        "planned",
+        "started",
+        "finished",
+        "linked",
+        "summary",
+        "warning",
+        "waiting",
+    }
     assert {"ran", "cached", "failed", "generated", "cost", "seconds"} <= set(told.summary)
     assert told.summary["generated"] == 1
     assert told.summary["ran"] == len(told.steps)
@@ -292,7 +315,9 @@ def test_status_tells_each_shot_and_deliverable(film: Path, call: Call) -> None:
     assert len(table) == 6
 
 
-@pytest.mark.xfail(reason="reported: lint --json prints no document for a damaged lock or ledger, and stops at the first", strict=True)
+@pytest.mark.xfail(
+    reason="reported: lint --json prints no document for a damaged lock or ledger, and stops at the first", strict=True
+)
 def test_lint_tells_spec_ledger_and_lock_together(film: Path, call: Call) -> None:
     (film / "shotbuild.lock").write_text("{")
     for shot in ("sh010", "sh020"):
@@ -324,7 +349,7 @@ def test_graph_as_dot_and_mermaid(made: Path, call: Call) -> None:
     assert dot.count("{") == dot.count("}")
     mermaid = call(made, "graph", "--format", "mermaid", "sh010").out
     assert mermaid.startswith("flowchart LR\n")
-    assert 'sh010/t1<br/>generate' in mermaid
+    assert "sh010/t1<br/>generate" in mermaid
     assert "sh020" not in mermaid
     assert re.search(r"^  s\d+ --> s\d+$", mermaid, re.M)
 
@@ -357,7 +382,7 @@ def test_help_lists_every_command_in_whole_sentences(call: Call, tmp_path: Path)
     told = call(tmp_path, "--help").out
     assert all(re.search(rf"^ +{command} ", told, re.M) for command in COMMANDS)
     assert "..." not in told.replace("[ARGS]...", "")
-    version = call(tmp_path, "--version")
+    version = shotbuild(tmp_path, "--version")
     assert (version.code, version.out.split()[0]) == (0, "shotbuild")
 
 
@@ -403,7 +428,14 @@ def test_no_colour_in_a_terminal_that_wants_none(made: Path) -> None:
     """A terminal of its own, by `script`."""
     line = " ".join(argv(["status"]))
     try:
-        done = subprocess.run(["script", "-qec", line, "/dev/null"], cwd=made, capture_output=True, env=environment({"NO_COLOR": "1"}), timeout=60)
+        done = subprocess.run(
+            ["script", "-qec", line, "/dev/null"],
+            cwd=made,
+            capture_output=True,
+            env=environment({"NO_COLOR": "1"}),
+            timeout=60,
+            check=False,
+        )
     except FileNotFoundError:
         pytest.skip("this system has no `script`")
     assert b"sh010" in done.stdout

@@ -1,6 +1,7 @@
 """Odd plates and sounds through the whole program: what was delivered is decoded and measured, pixel by pixel.
 
-One project, one build. Patches are orange, RGB 200 120 40; what each file has to hold for that follows from ITU-R BT.709 and BT.601.
+One project, one build. Patches are orange, RGB 200 120 40; what each file has to hold for that follows from ITU-R BT.709
+and BT.601.
 """
 
 import subprocess
@@ -8,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -27,7 +29,9 @@ TAGS = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=t
 FFV1 = ("-c:v", "ffv1", "-pix_fmt", "yuv444p")
 
 
-def patch(colour: tuple[int, int, int], size: str = "128x72", rate: str = "24", frames: int = 12, then: str = TAGS) -> tuple[str, ...]:
+def patch(
+    colour: tuple[int, int, int], size: str = "128x72", rate: str = "24", frames: int = 12, then: str = TAGS
+) -> tuple[str, ...]:
     """Arguments for a picture of one colour, written as it is."""
     lum, cb, cr = colour
     graph = f"nullsrc=s={size}:r={rate},format=yuv444p,geq=lum={lum}:cb={cb}:cr={cr},trim=end_frame={frames},{then}"
@@ -36,7 +40,9 @@ def patch(colour: tuple[int, int, int], size: str = "128x72", rate: str = "24", 
 
 def numbered(rate: str, frames: int, step: int, then: str = "null") -> tuple[str, ...]:
     """Arguments for a picture whose frame n has luma 16 + step * n."""
-    graph = f"nullsrc=s=128x72:r={rate},format=yuv444p,geq=lum=16+{step}*N:cb=128:cr=128,trim=end_frame={frames},{TAGS},{then}"
+    graph = (
+        f"nullsrc=s=128x72:r={rate},format=yuv444p,geq=lum=16+{step}*N:cb=128:cr=128,trim=end_frame={frames},{TAGS},{then}"
+    )
     return ("-f", "lavfi", "-i", graph)
 
 
@@ -48,7 +54,8 @@ def tone(seconds: float, more: str = "anull", rate: int = 48000) -> tuple[str, .
 THIRDS = (
     "nullsrc=s=128x72:r=24,format=yuv444p,geq="
     + ":".join(
-        f"{name}='if(lt(X,43),{RED[index]},if(lt(X,85),{GREEN[index]},{BLUE[index]}))'" for index, name in enumerate(("lum", "cb", "cr"))
+        f"{name}='if(lt(X,43),{RED[index]},if(lt(X,85),{GREEN[index]},{BLUE[index]}))'"
+        for index, name in enumerate(("lum", "cb", "cr"))
     )
     + f",trim=end_frame=12,{TAGS}"
 )
@@ -70,7 +77,16 @@ SOURCES: Mapping[str, tuple[str, ...]] = {
     "red.mkv": (*patch(RED, frames=24), *FFV1),
     "green.mkv": (*patch(GREEN, frames=24), *FFV1),
     "blue.mkv": (*patch(BLUE, frames=24), *FFV1),
-    "mono.mov": (*patch(ORANGE), *tone(0.5, rate=44100), "-c:v", "prores_ks", "-pix_fmt", "yuv422p10le", "-c:a", "pcm_s16le"),
+    "mono.mov": (
+        *patch(ORANGE),
+        *tone(0.5, rate=44100),
+        "-c:v",
+        "prores_ks",
+        "-pix_fmt",
+        "yuv422p10le",
+        "-c:a",
+        "pcm_s16le",
+    ),
     "surround.mkv": (*patch(ORANGE), *tone(0.5, "pan=5.1|FC=c0"), *FFV1, "-c:a", "pcm_s16le"),
     "tone.wav": (*tone(3), "-c:a", "pcm_s16le"),
     "upright.mp4": (*patch(ORANGE, "72x128"), "-c:v", "libx264", "-qp", "4", "-pix_fmt", "yuv420p"),
@@ -185,7 +201,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "assets").mkdir()
     for name in SOURCES:
         make(root / "assets", name)
-    ffmpeg("-display_rotation:v:0", "90", "-i", str(root / "assets/upright.mp4"), "-c", "copy", str(root / "assets/turned.mp4"))
+    ffmpeg(
+        "-display_rotation:v:0", "90", "-i", str(root / "assets/upright.mp4"), "-c", "copy", str(root / "assets/turned.mp4")
+    )
     told = shotbuild(root, "deliver", "--json")
     assert told.code == 0, told.out + told.err
     return root
@@ -202,7 +220,9 @@ def film(built: Path) -> Callable[[str, str], Film]:
     return decoded
 
 
-def test_every_file_has_the_frames_of_the_plan_and_its_sound_ends_with_it(built: Path, film: Callable[[str, str], Film]) -> None:
+def test_every_file_has_the_frames_of_the_plan_and_its_sound_ends_with_it(
+    built: Path, film: Callable[[str, str], Film]
+) -> None:
     workspace = open_project(built)
     wanted = {link.path: link.step for link in workspace.whole.links}
     steps = {step.name: step for step in workspace.whole.steps}
@@ -261,7 +281,7 @@ def test_the_middle_of_a_dissolve_is_the_average(film: Callable[[str, str], Film
     assert near(found.at(33 + 4), middle, 2)  # type: ignore[arg-type]
     # Neither end shows one clip alone, and green gives way to blue from frame to frame.
     luma = [found.at(frame)[0] for frame in range(32, 43)]
-    assert all(one > other for one, other in zip(luma, luma[1:], strict=False)), luma
+    assert all(one > other for one, other in pairwise(luma)), luma
 
 
 def test_crop_fills_the_frame_and_pad_shows_everything(film: Callable[[str, str], Film]) -> None:
@@ -352,14 +372,20 @@ def test_plates_that_cannot_be_used_are_told_with_their_places(built: Path, tmp_
         assert reason in told.err, (name, told.err)
 
 
-@pytest.mark.xfail(strict=True, reason="reported: a still picture as a plate lasts one frame, and no cut can make it longer")
-def test_a_still_picture_lasts_as_long_as_the_cut_wants(tmp_path: Path) -> None:
-    still = "shots:\n  still: {plate: assets/still.png}\nsequences:\n  one: {cut: [{shot: still, out: 12f}]}\n"
-    write_project(tmp_path, {"shotbuild.yaml": PROJECT, "specs/a.yaml": still + "deliverables:\n  web: {sequence: one, profile: h264-web}\n"})
+def test_a_still_picture_is_held_as_long_as_it_says(tmp_path: Path) -> None:
+    cut = "sequences:\n  one: {cut: [still]}\ndeliverables:\n  web: {sequence: one, profile: h264-web}\n"
+    write_project(
+        tmp_path, {"shotbuild.yaml": PROJECT, "specs/a.yaml": f"shots:\n  still: {{plate: assets/still.png}}\n{cut}"}
+    )
     (tmp_path / "assets").mkdir()
     ffmpeg(*patch(ORANGE, frames=1), "-frames:v", "1", str(tmp_path / "assets/still.png"))
+    told = shotbuild(tmp_path, "deliver")
+    assert told.code == 2
+    assert "needs a `duration`" in told.err
+    spec = tmp_path / "specs/a.yaml"
+    spec.write_text(spec.read_text().replace("still.png}", "still.png, duration: 12f}"))
     told = shotbuild(tmp_path, "deliver")
     assert told.code == 0, told.err
     found = decode(tmp_path / "out/sequences/one/web.mp4")
     assert len(found.pictures) == 12
-    assert near(found.at(6), ORANGE, 3)
+    assert all(near(found.at(frame), ORANGE, 3) for frame in (0, 6, 11))
