@@ -143,14 +143,14 @@ def render(error: ShotbuildError, read_line: Callable[[Location], str | None] = 
     if isinstance(error, SpecErrors):
         return "\n\n".join(render(each, read_line) for each in error.errors) + f"\n\n{error.message}"
     place = f"{error.location}: " if error.location else ""
-    parts = [f"{_printable(place)}error: {_printable(error.message)}"]
+    parts = [f"{printable(place)}error: {printable(error.message)}"]
     text = read_line(error.location) if error.location else None
     if text is not None and error.location is not None:
         parts.append(_excerpt(text, error.location))
     if error.cause:
-        parts.append(f"cause: {_printable(error.cause)}")
+        parts.append(f"cause: {printable(error.cause)}")
     if error.hint:
-        parts.append(f"\nhint: {_printable(error.hint)}")
+        parts.append(f"\nhint: {printable(error.hint)}")
     return "\n".join(parts)
 
 
@@ -162,7 +162,7 @@ def _excerpt(text: str, location: Location) -> str:
     return f"{gutter}{shown.rstrip()}\n{caret}"
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Hostile text must not steer a terminal: control characters are shown as escapes, line ends stay."""
     return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
 

@@ -4,18 +4,21 @@ Everything that reads or writes the project's folder between `spec.load` and the
 decided in `plan` and `engine`.
 """
 
+import os
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from shotbuild.digest import manifest, of_file
 from shotbuild.engine.build import Done
 from shotbuild.errors import Location, ShotbuildError, SpecError, StoreError
 from shotbuild.host import files
 from shotbuild.host.memory import Memory, settled, stamp_of
-from shotbuild.host.tools import find_ffmpeg, identify
+from shotbuild.host.tools import VARIABLE, find_ffmpeg, identify
 from shotbuild.plan.graph import Link
 from shotbuild.plugins import load
 from shotbuild.records import ActionResult, Digest, Footage, Lock, Project, SourceFile, Step, Take, Tool
@@ -25,30 +28,44 @@ from shotbuild.store.actions import DiskActions
 from shotbuild.store.blobs import FolderBlobs
 
 HIDDEN = ".shotbuild"
+LINK_DEPTH = 3  # .shotbuild/store/cas/ab
 OUT = "out"
+Seen = TypeVar("Seen")
 EMPTY = Ledger(takes=(), last=(), unknown=())
 
 
+# Probing needs PyAV, which a project without new plates and sounds has no reason to wait for.
+def _measured(path: Path) -> Footage:
+    facts: Footage = load("shotbuild.media.probe:footage", "the probe")(path)
+    return facts
+
+
+def _heard(path: Path) -> object:
+    return load("shotbuild.media.probe:probe_sound", "the probe")(path)
+
+
 class Rooms:
-    """root: the project's folder; warn: told of what was mended or is doubtful; identify, measure: who looks at an
-    ffmpeg and at a plate."""
+    """root: the project's folder; warn: told of what was mended or is doubtful; identify, measure, hear: who
+    looks at an ffmpeg, at a plate and at a sound file."""
 
     def __init__(
         self,
         root: Path,
         warn: Callable[[str], None],
         identify: Callable[[Path, Path], Tool] = identify,
-        measure: Callable[[Path], Footage] | None = None,
+        measure: Callable[[Path], Footage] = _measured,
+        hear: Callable[[Path], object] = _heard,
     ) -> None:
         self.root = root.resolve()
         self.warn = warn
-        self._identify, self._measure = identify, measure
+        self._identify, self._measure, self._hear = identify, measure, hear
         self._ledgers: dict[str, Ledger] = {}
 
     @cached_property
     def hidden(self) -> Path:
-        """The folder of everything that Git does not keep. Errors: ShotbuildError when it cannot be made."""
+        """The folder of everything that Git does not keep. Errors: ShotbuildError when it cannot be made, or holds links."""
         hidden = self.inside(HIDDEN)
+        _refuse_links(hidden, LINK_DEPTH)
         try:
             hidden.mkdir(exist_ok=True)
             if not (hidden / ".gitignore").exists():
@@ -92,12 +109,15 @@ class Rooms:
 
     def ffmpeg(self, project: Project) -> Path:
         """Errors: ShotbuildError, also when the project's files name a program among themselves."""
-        path = find_ffmpeg(project.settings.ffmpeg)
-        if project.settings.ffmpeg is not None and path.resolve().is_relative_to(self.root):
+        named = project.settings.ffmpeg
+        path = find_ffmpeg(named)
+        if named is None or os.environ.get(VARIABLE):
+            return path
+        if ("/" in named and not named.startswith("/")) or path.resolve().is_relative_to(self.root):
             raise ShotbuildError(
-                "`ffmpeg` in shotbuild.yaml names a program inside the project",
-                cause="who clones a project must not run what lies in it",
-                hint="name an ffmpeg that is installed on this machine, or set SHOTBUILD_FFMPEG yourself",
+                f"`ffmpeg: {named}` in shotbuild.yaml names a program that may have come with the project",
+                cause="who clones a project must not run what lies in or beside it",
+                hint=f"name one on PATH or by its absolute path, or set {VARIABLE} yourself",
             )
         return path
 
@@ -138,10 +158,19 @@ class Rooms:
             digest = self.source(SourceFile(path=shot.plate, location=shot.location))
             facts = _kept_footage(table.get(digest.sha256))
             if facts is None:
-                facts = self._probed(shot.plate, shot.location)
+                facts = self._looked_at("plate", shot.plate, shot.location, self._measure)
                 table[digest.sha256] = [str(facts.seconds), facts.sound]
             found[shot.plate] = facts
         return found
+
+    def check_sounds(self, project: Project) -> None:
+        """Looks once at each sound file for its bytes. Errors: SpecError at the track when it is no sound."""
+        table = self.memory.table("sounds")
+        for track in (track for sequence in project.sequences for track in sequence.audio):
+            digest = self.source(SourceFile(path=track.file, location=track.location))
+            if digest.sha256 not in table:
+                self._looked_at("sound", track.file, track.location, self._hear)
+                table[digest.sha256] = True
 
     # --- results ------------------------------------------------------------------------------------------------------
 
@@ -150,9 +179,9 @@ class Rooms:
         result = self.actions.get(action)
         if result is None and step.generates:
             result = self._recorded(step, action)
-        if result is None or not all(self.blobs.has(digest) for _, digest in result.outputs):
+        if result is None or tuple(name for name, _ in result.outputs) != step.outputs:
             return None
-        return result
+        return result if all(self.blobs.has(digest) for _, digest in result.outputs) else None
 
     def last(self, step: str) -> str | None:
         """The manifest of a step as it was last built here."""
@@ -190,14 +219,12 @@ class Rooms:
             raise ShotbuildError(f"{OUT}/{link.path} cannot be written", cause=str(error)) from error
         return True
 
-    def _probed(self, path: str, location: Location) -> Footage:
+    def _looked_at(self, what: str, path: str, location: Location, look: Callable[[Path], Seen]) -> Seen:
         try:
-            # Probing needs PyAV, which a project without new plates has no reason to wait for.
-            measure = self._measure or load("shotbuild.media.probe:footage", "the probe")
-            return measure(self.inside(path))
+            return look(self.inside(path))
         except ShotbuildError as error:
             cause = f"{error.message}: {error.cause}" if error.cause else error.message
-            raise SpecError(f"plate {path} cannot be used", location=location, cause=cause, hint=error.hint) from error
+            raise SpecError(f"{what} {path} cannot be used", location=location, cause=cause, hint=error.hint) from error
 
     def is_linked(self, path: str) -> bool:
         """Whether there is a file at a path below out/."""
@@ -261,12 +288,29 @@ class Rooms:
             ) from error
 
 
+def _refuse_links(folder: Path, depth: int) -> None:
+    """A link in here, as somebody else's project may bring one, would have us write or delete elsewhere."""
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return  # it is not there yet, or cannot be used at all, which its maker says
+    for entry in entries:
+        if entry.is_symlink():
+            raise ShotbuildError(
+                f"{HIDDEN}/ holds a link, {entry.name}",
+                cause=f"it leads to {os.path.realpath(entry.path)}",
+                hint=f"replace it by a real folder, or delete {HIDDEN}/ if it is not your own",
+            )
+        if depth > 1 and entry.is_dir(follow_symlinks=False):
+            _refuse_links(Path(entry.path), depth - 1)
+
+
 def _knows(ledger: Ledger, action: str, video: Digest) -> bool:
     return any(take.action == action and take.video == video for take in ledger.takes)
 
 
 def _kept_footage(row: object) -> Footage | None:
     match row:
-        case [str(seconds), bool(sound)]:
+        case [str(seconds), bool(sound)] if re.fullmatch(r"\d{1,18}(/[1-9]\d{0,17})?", seconds):
             return Footage(seconds=Fraction(seconds), sound=sound)
     return None

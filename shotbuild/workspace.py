@@ -8,14 +8,14 @@ project.deliver()
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from shotbuild.casting import Casting
 from shotbuild.digest import canonical, recipe_fields
 from shotbuild.engine.estimate import Bill, bill, check_budget
 from shotbuild.engine.events import Event, Warned
-from shotbuild.errors import PlanError, SpecErrors
+from shotbuild.errors import PlanError, SpecError, SpecErrors
 from shotbuild.making import BuildOptions, Built, make
 from shotbuild.plan import drawing, graph
 from shotbuild.plan.expand import expand
@@ -112,11 +112,20 @@ class Workspace:
     def lint(self) -> Project:
         """Checks everything that can be checked without building: specs, cuts, ledgers and lock. Errors: SpecErrors, …"""
         project = self.project
-        self.rooms.read_lock()
-        for shot in project.shots:
-            self.rooms.ledger(shot.name)
-        _ = self.whole
+        checks: list[Callable[[], object]] = [self.rooms.read_lock, lambda: self.rooms.check_sounds(project)]
+        checks += [partial(self.rooms.ledger, shot.name) for shot in project.shots]
+        errors: list[SpecError] = []
+        checks.append(partial(getattr, self, "whole"))
+        for check in checks:
+            try:
+                check()
+            except SpecError as error:
+                errors.append(error)
+            except SpecErrors as several:
+                errors += several.errors
         self.rooms.memory.save()
+        if errors:
+            raise SpecErrors(errors)
         return project
 
     def plan(self, targets: Sequence[str] = ()) -> PlannedBuild:

@@ -35,9 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 def run(arguments: list[str]) -> None:
     """Runs one command and ends the process with its exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal of another encoding shows a replacement instead of failing.
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    console.open_streams()
     called = next((word for word in arguments if not word.startswith("-")), None)
     _app(called)(args=arguments, prog_name="shotbuild")
 

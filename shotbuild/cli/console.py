@@ -7,23 +7,34 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from shotbuild.errors import ShotbuildError, SpecErrors, render
+from shotbuild.errors import ShotbuildError, SpecErrors, printable, render
 from shotbuild.spec.tree import find_root, read_line
 
 HIDDEN = ".shotbuild"
 
 
+def open_streams() -> None:
+    """A stream that is closed swallows what it is told; a terminal of another encoding shows a replacement."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - for as long as the process lives
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
 def out(text: str) -> None:
-    print(text)
+    """Text of any origin: what would steer a terminal is shown as an escape."""
+    print(printable(text))
 
 
 def err(text: str) -> None:
-    print(text, file=sys.stderr)
+    print(printable(text), file=sys.stderr)
 
 
 def document(command: str, content: dict[str, object]) -> None:
     """One JSON document of a reading command. command: gives the schema's name; its number is 1."""
-    out(json.dumps({"schema": f"shotbuild/{command}/1"} | content, ensure_ascii=False, indent=2))
+    print(json.dumps({"schema": f"shotbuild/{command}/1"} | content, ensure_ascii=False, indent=2))
 
 
 def line(content: dict[str, object]) -> None:
@@ -35,7 +46,7 @@ def error(problem: ShotbuildError, project: Path | None) -> None:
     err(render(problem, lambda location: read_line(find_root(project or Path()), location)))
 
 
-def problems(errors: SpecErrors) -> list[dict[str, object]]:
+def problems(error: ShotbuildError) -> list[dict[str, object]]:
     """Errors for machines: place, message, cause, hint."""
     return [
         {
@@ -46,7 +57,7 @@ def problems(errors: SpecErrors) -> list[dict[str, object]]:
             "cause": each.cause,
             "hint": each.hint,
         }
-        for each in errors.errors
+        for each in (error.errors if isinstance(error, SpecErrors) else [error])
     ]
 
 
@@ -66,7 +77,7 @@ def table(rows: Sequence[Sequence[str]], heads: Sequence[str]) -> None:
     widths = [max(len(row[column]) for row in shown) for column in range(len(heads))]
     for index, row in enumerate(shown):
         text = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        out(f"\x1b[2m{text}\x1b[0m" if index == 0 and colour() else text)
+        print(f"\x1b[2m{text}\x1b[0m" if index == 0 and colour() else printable(text))
 
 
 def write_log(text: str, project: Path | None) -> Path:

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from shotbuild.cli import console
 from shotbuild.engine.events import Event, Failed, Finished, Linked, Planned, Skipped, Started, Waiting, Warned
-from shotbuild.errors import render
+from shotbuild.errors import printable, render
 from shotbuild.making import Built
 
 
@@ -60,7 +60,7 @@ def describe(event: Event) -> str | None:
         case Linked(path=path):
             return f"  out/{path}"
         case Warned(message=message):
-            return f"warning: {message}"
+            return f"warning: {printable(message)}"
     return None
 
 

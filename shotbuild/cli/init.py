@@ -22,6 +22,10 @@ def command(
     folder: Annotated[Path, typer.Argument(help="Where the project goes; it is made when missing.")] = Path(),
     name: Annotated[str | None, typer.Option(help="The project's name; that of the folder when not given.")] = None,
 ) -> int:
+    root = folder.resolve()
+    for path in (*STARTER, SCHEMA, *GIT_LINES):
+        if not (folder / path).resolve().is_relative_to(root):
+            raise PlanError(f"{folder / path} leads out of {folder}", hint="replace the link; nothing was changed")
     there = [path for path in (*STARTER, SCHEMA) if (folder / path).exists()]
     if there:
         raise PlanError(
@@ -61,8 +65,9 @@ def _write(path: Path, text: str) -> None:
 
 def _add_lines(path: Path, lines: tuple[str, ...]) -> None:
     """Adds what is missing to a file of Git that may exist already."""
-    before = path.read_text("utf-8") if path.exists() else ""
+    # Whatever bytes a person has there are kept as they are.
+    before = path.read_text("utf-8", errors="surrogateescape") if path.exists() else ""
     missing = [line for line in lines if line not in before.splitlines()]
     if missing:
         glue = "" if before.endswith("\n") or not before else "\n"
-        path.write_text(before + glue + "\n".join(missing) + "\n", "utf-8")
+        path.write_text(before + glue + "\n".join(missing) + "\n", "utf-8", errors="surrogateescape")

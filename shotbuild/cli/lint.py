@@ -4,7 +4,7 @@ from pathlib import Path
 
 from shotbuild.cli import console
 from shotbuild.cli.options import JsonOption, ProjectOption
-from shotbuild.errors import SpecErrors
+from shotbuild.errors import ShotbuildError
 from shotbuild.units import counted
 from shotbuild.workspace import open_project
 
@@ -12,11 +12,11 @@ from shotbuild.workspace import open_project
 def command(project: ProjectOption = Path(), json: JsonOption = False) -> int:
     try:
         found = open_project(project).lint()
-    except SpecErrors as errors:
+    except ShotbuildError as error:
         if not json:
             raise
-        console.document("lint", {"errors": console.problems(errors)})
-        return errors.exit_code
+        console.document("lint", {"errors": console.problems(error)})
+        return error.exit_code
     if json:
         console.document("lint", {"errors": []})
         return 0

@@ -88,6 +88,16 @@ def build(plan: Plan, orders: Orders) -> Report:
     return _Build(plan, orders).loop()
 
 
+def _in_words(error: ShotbuildError, job: _Job) -> ShotbuildError:
+    """A stage sees its inputs as files called by their digests; people know them by path or by step."""
+    digests = dict(job.action.inputs)
+    for name, origin in job.step.inputs:
+        known = origin.path if isinstance(origin, SourceFile) else f"the {name} of {job.step.name}"
+        error.message = error.message.replace(digests[name].sha256, known)
+        error.cause = error.cause and error.cause.replace(digests[name].sha256, known)
+    return error
+
+
 class _Build:
     def __init__(self, plan: Plan, orders: Orders) -> None:
         self.plan, self.orders = plan, orders
@@ -191,7 +201,10 @@ class _Build:
         for name, origin in job.step.inputs:
             if isinstance(origin, SourceFile):
                 self.orders.bring(origin, dict(job.action.inputs)[name])
-        return self.orders.run(job.action)
+        try:
+            return self.orders.run(job.action)
+        except ShotbuildError as error:
+            raise _in_words(error, job) from error
 
     def _collect(self) -> None:
         if not self.running:

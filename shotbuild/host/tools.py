@@ -131,9 +131,9 @@ def _run(path: Path, *arguments: str) -> tuple[str, str]:
 def _read_cache(path: Path) -> dict[str, object]:
     try:
         read = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
-    return read if isinstance(read, dict) else {}
+    return {key: kept for key, kept in read.items() if _tool(kept) is not None} if isinstance(read, dict) else {}
 
 
 def _tool(kept: object) -> Tool | None:

@@ -17,6 +17,8 @@ from shotbuild.media.reading import Reading, pictures_in, read_all, refuse_damag
 from shotbuild.media.timing import Timing, timing_of
 from shotbuild.records import Footage
 
+MOST_PIXELS = 80_000_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
@@ -137,6 +139,12 @@ def _picture(read: Reading, container: str, name: str) -> Picture:
             f"no frame of {name} can be decoded",
             cause=f"{read.packets} packets of {stream.codec_context.name} were read",
             hint="it is damaged or was cut off: copy or export it again",
+        )
+    if frame.width * frame.height > MOST_PIXELS:
+        raise MediaError(
+            f"{name} is too large",
+            cause=f"{frame.width}x{frame.height} is more than {MOST_PIXELS // 1_000_000} megapixels",
+            hint="make it smaller",
         )
     timing: Timing = timing_of(stream, read.shown)
     return Picture(

@@ -5,7 +5,6 @@ from collections.abc import Sequence as Rows
 from dataclasses import dataclass
 from fractions import Fraction
 
-from shotbuild.errors import Location
 from shotbuild.plan.graph import Link
 from shotbuild.plan.materials import Materials, ShotFilm
 from shotbuild.plan.timeline import Placed, Segment, frames_of, place, segments, total_frames
@@ -67,8 +66,9 @@ def conform_name(shot: str, format: Format) -> str:
     return f"{shot}/conform-{format.size}-{rate_name(format.rate)}{pixels}"
 
 
-def conform(shot: str, film: ShotFilm, format: Format, fit: str, materials: Materials, location: Location) -> Step:
+def conform(film: ShotFilm, format: Format, materials: Materials) -> Step:
     """Brings a finished shot to the format of a cut."""
+    shot = film.shot
     inputs: list[tuple[str, Origin]] = [("source", film.picture)]
     if film.sound is not None and film.sound != film.picture:
         inputs.append(("sound", film.sound))
@@ -78,16 +78,18 @@ def conform(shot: str, film: ShotFilm, format: Format, fit: str, materials: Mate
         rate=rate_text(format.rate),
         color=format.color,
         pixels=format.pixels,
-        fit=fit,
+        fit=shot.fit,
         sound=film.sound is not None,
     )
     return Step(
-        name=conform_name(shot, format),
+        name=conform_name(shot.name, format),
         recipe=_recipe("conform", materials, parameters),
         inputs=tuple(inputs),
         outputs=("video.mkv", "sound.wav") if film.sound is not None else ("video.mkv",),
-        shots=(shot,),
-        location=location,
+        shots=(shot.name,),
+        priority=shot.priority,
+        tags=shot.tags,
+        location=shot.location,
     )
 
 

@@ -34,7 +34,6 @@ class _Expansion:
         self.links: list[Link] = []
         self.errors: list[SpecError] = []
         self.films: dict[str, ShotFilm] = {}
-        self.shots = {shot.name: shot for shot in project.shots}
 
     def shoot(self, shot: Shot) -> None:
         if shot.continues is not None and shot.continues not in self.films:
@@ -77,9 +76,7 @@ class _Expansion:
     def _deliver(self, cut: Cut, deliverables: list[Deliverable]) -> None:
         for name, clip in zip(cut.conformed, cut.sequence.clips, strict=True):
             if name not in self.steps:
-                shot = self.shots[clip.shot]
-                film = self.films[clip.shot]
-                self._add([conform(clip.shot, film, cut.sequence.format, shot.fit, self.materials, shot.location)])
+                self._add([conform(self.films[clip.shot], cut.sequence.format, self.materials)])
         mixed = mix(cut, self.materials)
         self._add([mixed] if mixed is not None else [])
         for deliverable in deliverables:

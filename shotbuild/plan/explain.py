@@ -2,6 +2,7 @@
 
 import json
 from difflib import unified_diff
+from typing import Any
 
 
 def difference(before: str, after: str) -> tuple[str, ...]:
@@ -12,7 +13,13 @@ def difference(before: str, after: str) -> tuple[str, ...]:
 
 def changed_fields(before: str, after: str) -> tuple[str, ...]:
     """The names of what changed, for a reason in a few words: `prompt`, `input source`, `ffmpeg`, `stage version`."""
-    old, new = json.loads(before), json.loads(after)
+    try:
+        return _changed(json.loads(before), json.loads(after))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return ("the recipe",)  # what was kept of the last build is not ours, or of another version
+
+
+def _changed(old: dict[str, Any], new: dict[str, Any]) -> tuple[str, ...]:
     names = [f"input {name}" for name in _differing(old["inputs"], new["inputs"])]
     recipe, other = old["recipe"], new["recipe"]
     names += _differing(recipe["parameters"], other["parameters"])

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from shotbuild.records import Footage, Origin, Pin, Profile
+from shotbuild.records import Footage, Origin, Pin, Profile, Shot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,7 @@ class ShotFilm:
     """A shot as others may use it. take: the chosen take or the plate; picture: the finished clip; sound: where its
     sound is, None = silent; seconds: exact length; suffix: of the file that holds the picture, with dot."""
 
+    shot: Shot
     take: Origin
     picture: Origin
     sound: Origin | None

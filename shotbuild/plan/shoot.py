@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import PurePosixPath
 
 from shotbuild.digest import derived_seed
-from shotbuild.errors import LimitReached, Location, SpecError
+from shotbuild.errors import LimitReached, SpecError
 from shotbuild.plan.materials import Materials, ShotFilm
 from shotbuild.plan.timeline import frames_of
 from shotbuild.records import Fields, Origin, Output, Project, Recipe, Shot, SourceFile, Step, Value, fields
@@ -50,7 +50,7 @@ def generated(
                 cause=f"it continues {shot.continues}, and has a reference `{FIRST_FRAME}` as well",
                 hint="keep one of the two",
             )
-        last = _last_frame(shot.continues, films[shot.continues], materials, shot.location)
+        last = _last_frame(films[shot.continues], materials)
         steps.append(last)
         inputs.append((FIRST_FRAME, Output(step=last.name, name="frame.png")))
     output = f"take.{generator.extension}"
@@ -66,7 +66,9 @@ def generated(
     origin = Output(step=take_name(shot.name, chosen_take(shot)), name=output)
     sound = origin if generator.sound else None
     seconds = Fraction(frames) / shot.format.rate
-    return steps, ShotFilm(take=origin, picture=origin, sound=sound, seconds=seconds, suffix=f".{generator.extension}")
+    return steps, ShotFilm(
+        shot=shot, take=origin, picture=origin, sound=sound, seconds=seconds, suffix=f".{generator.extension}"
+    )
 
 
 def plate(shot: Shot, path: str, materials: Materials) -> ShotFilm:
@@ -84,7 +86,7 @@ def plate(shot: Shot, path: str, materials: Materials) -> ShotFilm:
     origin = SourceFile(path=path, location=shot.location)
     sound = origin if footage.sound else None
     suffix = PurePosixPath(path).suffix
-    return ShotFilm(take=origin, picture=origin, sound=sound, seconds=seconds, suffix=suffix)
+    return ShotFilm(shot=shot, take=origin, picture=origin, sound=sound, seconds=seconds, suffix=suffix)
 
 
 def finished(shot: Shot, film: ShotFilm, materials: Materials) -> tuple[list[Step], ShotFilm]:
@@ -112,21 +114,14 @@ def finished(shot: Shot, film: ShotFilm, materials: Materials) -> tuple[list[Ste
     return steps, film
 
 
-def _last_frame(shot: str, film: ShotFilm, materials: Materials, location: Location) -> Step:
+def _last_frame(film: ShotFilm, materials: Materials) -> Step:
     recipe = Recipe(
         stage="still",
         version=materials.stages["still"],
         pins=(materials.ffmpeg,),
         parameters=fields(frame="last"),
     )
-    return Step(
-        name=f"{shot}/last-frame",
-        recipe=recipe,
-        inputs=(("source", film.take),),
-        outputs=("frame.png",),
-        shots=(shot,),
-        location=location,
-    )
+    return _step(film.shot, f"{film.shot.name}/last-frame", recipe, (("source", film.take),), ("frame.png",))
 
 
 def _parameters(shot: Shot, project: Project, take: int, frames: int, shows: tuple[str, ...]) -> Fields:

@@ -5,6 +5,7 @@ diskcache's defaults evict at 1 GiB and unpickle rows (CVE-2025-69872); the sett
 
 import json
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from diskcache import Cache, Disk, Timeout
+from diskcache.core import DEFAULT_SETTINGS, METADATA
 
 from shotbuild.digest import canonical_line
 from shotbuild.errors import StoreError
@@ -28,6 +30,7 @@ SETTINGS: dict[str, int | str] = {
     "sqlite_mmap_size": 0,
     "disk_min_file_size": 2**62,
 }
+KNOWN_SETTINGS = frozenset(DEFAULT_SETTINGS) | frozenset(METADATA)
 RAW = 1
 LONGEST = 64 << 20
 
@@ -74,7 +77,7 @@ class DiskActions:
         row = self._row(action)
         try:
             return None if row is None else _result(row)
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, ZeroDivisionError):
             return None  # a row of another version, or planted: as good as none
 
     def put(self, action: str, result: ActionResult, manifest: str) -> None:
@@ -102,7 +105,7 @@ class DiskActions:
             ) from error
         try:
             row = json.loads(text) if isinstance(text, str) else None
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         return row if isinstance(row, dict) else None
 
@@ -127,11 +130,37 @@ def _open(folder: Path) -> Cache:
             hint="rename the folder, or unset that variable",
         )
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _check_settings(folder / "cache.db")
     cache = Cache(str(folder), timeout=60, disk=TextDisk, **SETTINGS)
     wrong = {name: getattr(cache, name) for name, value in SETTINGS.items() if getattr(cache, name) != value}
     if wrong:
         raise StoreError("the action cache has settings that could lose results", cause=f"{wrong}")
     return cache
+
+
+def _check_settings(database: Path) -> None:
+    """diskcache sets each row of its table of settings as an attribute of its own, whatever the row is called.
+
+    Errors: sqlite3.DatabaseError when there is a name that diskcache did not write.
+    """
+    if not database.exists():
+        return
+    connection = sqlite3.connect(database, timeout=60)
+    try:
+        names = {name for (name,) in connection.execute("SELECT key FROM Settings")}
+    except sqlite3.OperationalError:
+        return  # there is no such table yet
+    finally:
+        connection.close()
+    if not names <= KNOWN_SETTINGS:
+        raise sqlite3.DatabaseError(f"unknown settings {sorted(map(str, names - KNOWN_SETTINGS))}")
+
+
+def _digest(sha256: object, size: object) -> Digest:
+    # A digest becomes a path in the store: what is none must not get there.
+    if not (isinstance(sha256, str) and re.fullmatch("[0-9a-f]{64}", sha256) and isinstance(size, int) and size >= 0):
+        raise ValueError("this is not a digest")
+    return Digest(sha256=sha256, size=size)
 
 
 def _row_fields(result: ActionResult) -> dict[str, object]:
@@ -151,8 +180,8 @@ def _row_fields(result: ActionResult) -> dict[str, object]:
 def _result(row: dict[str, Any]) -> ActionResult:
     price, operation = row["price"], row["operation"]
     return ActionResult(
-        outputs=tuple((name, Digest(sha256=sha256, size=size)) for name, sha256, size in row["outputs"]),
-        milliseconds=row["milliseconds"],
+        outputs=tuple((str(name), _digest(sha256, size)) for name, sha256, size in row["outputs"]),
+        milliseconds=int(row["milliseconds"]),
         price=Price(
             amount=None if price["amount"] is None else Fraction(price["amount"]),
             currency=price["currency"],

@@ -435,31 +435,20 @@ LINKED_FILES = (
     ".shotbuild/locks/ledger-s1.lock",
     ".shotbuild/work/evil.lock",
 )
-INSIDE_HIDDEN = "reported: only .shotbuild itself is checked for links, not what is in it"
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(
-            path, marks=pytest.mark.xfail(reason=INSIDE_HIDDEN, strict=True) if path.startswith(".shotbuild/") else ()
-        )
-        for path in LINKED_PLACES
-    ],
-)
+@pytest.mark.parametrize("path", LINKED_PLACES)
 def test_a_folder_that_leads_out_gets_nothing(house: House, path: str) -> None:
     house.write(GOOD)
     link(house.root, path, house.canary)
     told = house.run("build")
     assert told.code in (1, 2), told.err
-    assert "leads out of the project" in told.err
+    assert "leads out of the project" in told.err or "holds a link" in told.err
 
 
 @pytest.mark.parametrize("target", ["secret.txt", "new"])
 @pytest.mark.parametrize("path", LINKED_FILES)
 def test_a_file_that_leads_out_is_not_written_through(house: House, path: str, target: str) -> None:
-    if (path, target) == (".shotbuild/cache/cache.db", "new"):
-        pytest.xfail(INSIDE_HIDDEN)
     house.write(GOOD)
     link(house.root, path, house.canary / target)
     house.run("build")
@@ -515,8 +504,6 @@ JSON_DAMAGE = {
 @pytest.mark.parametrize("damage", JSON_DAMAGE)
 @pytest.mark.parametrize("file", [".shotbuild/memory.json", ".shotbuild/ffmpeg.json", "shotbuild.lock"])
 def test_damaged_json_is_told_or_made_again(lived_in: House, file: str, damage: str) -> None:
-    if (file, damage) in ((".shotbuild/ffmpeg.json", "deep"), (".shotbuild/ffmpeg.json", "infinite")):
-        pytest.xfail("reported: host/tools.py reads JSON that is too deep or holds floats as if it were its own")
     put(lived_in.root, file, JSON_DAMAGE[damage])
     told = lived_in.run("build")
     if file == "shotbuild.lock":
@@ -527,7 +514,6 @@ def test_damaged_json_is_told_or_made_again(lived_in: House, file: str, damage: 
     assert "hint: " in told.err or told.code == 0
 
 
-@pytest.mark.xfail(strict=True, reason="reported: a planted footage row of memory.json makes Fraction raise")
 def test_damaged_footage_is_measured_again(lived_in: House) -> None:
     ffmpeg(lived_in.root / "plate.mkv")
     lived_in.write({"specs/a.yaml": "shots:\n  s1: {plate: plate.mkv}\n"})
@@ -567,21 +553,9 @@ ROWS: Mapping[str, Callable[[dict[str, object]], object]] = {
     "path-for-digest": lambda row: {**row, "outputs": [["take.mp4", "../../../canary/secret.txt", 54]]},
     "absolute-for-digest": lambda row: {**row, "outputs": [["take.mp4", "{canary}/secret.txt", 54]]},
 }
-ROWS_REPORTED = {"deep", "no-outputs", "number-for-digest", "price-by-zero", "path-for-digest"}
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(
-            case,
-            marks=pytest.mark.xfail(reason="reported: rows of the action cache are not checked enough", strict=True)
-            if case in ROWS_REPORTED
-            else (),
-        )
-        for case in ROWS
-    ],
-)
+@pytest.mark.parametrize("case", ROWS)
 def test_a_planted_row_of_the_action_cache_runs_nothing_and_moves_nothing(lived_in: House, case: str) -> None:
     """Somebody may put a .shotbuild/ into Git: what it says is not believed, and no path is made of it."""
     assert len((lived_in.canary / "secret.txt").read_bytes()) == 54
@@ -841,10 +815,7 @@ def test_a_pipe_and_a_device_do_not_hold_a_build(house: House) -> None:
         "./tools/evil",
         "{root}/tools/evil",
         "tools/link",
-        pytest.param(
-            "../canary/evil",
-            marks=pytest.mark.xfail(reason="reported: a path may lead to a program beside the project", strict=True),
-        ),
+        "../canary/evil",
     ],
 )
 def test_a_program_in_the_project_is_not_run(house: House, monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
@@ -860,7 +831,7 @@ def test_a_program_in_the_project_is_not_run(house: House, monkeypatch: pytest.M
     for command in ("plan", "build", "doctor", "lock"):
         told = house.run(command)
         assert told.code == 1
-        assert "program inside the project" in told.err
+        assert "may have come with the project" in told.err
 
 
 def test_ffmpeg_writes_no_report_of_its_own(house: House) -> None:
@@ -904,7 +875,6 @@ def test_a_folder_with_the_name_of_a_variable_is_told(tmp_path: Path) -> None:
     assert told.code == 0 or "rename the folder" in told.err
 
 
-@pytest.mark.xfail(reason="reported: warnings print what a lock and a ledger say as it is", strict=True)
 def test_the_words_of_a_lock_and_a_ledger_do_not_steer_the_terminal(lived_in: House) -> None:
     lock = lived_in.root / "shotbuild.lock"
     found = json.loads(lock.read_text())
