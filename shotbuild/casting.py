@@ -20,14 +20,14 @@ class Casting:
         """Who makes the takes of each generated shot."""
         return {shot.name: self._generator(shot, ffmpeg) for shot in self.project.shots if shot.plate is None}
 
-    def resolved(self, tool: Tool) -> Lock:
+    def resolved(self, tools: tuple[Tool, ...]) -> Lock:
         """The pins of everything that the project uses, as they are now."""
         pins = {}
         for shot in self.project.shots:
             if shot.plate is None:
                 provider, model = self._provider(shot), self._model(shot)
                 pins[f"{shot.provider}/{model.name}"] = model.pin(provider.name)
-        return Lock(providers=tuple(sorted(pins.items())), tools=((tool.name, tool),))
+        return Lock(providers=tuple(sorted(pins.items())), tools=tuple((tool.name, tool) for tool in tools))
 
     def price(self, step: Step) -> Price:
         """What one run of a generating step costs."""

@@ -68,7 +68,7 @@ def make(
 ) -> Built:
     """Brings a plan to results. casting: who makes which shot. Errors: GateError for the lock; KeyboardInterrupt passes."""
     began = time.monotonic()
-    hold_lock(rooms, casting.resolved(rooms.tool(project)), frozen=options.frozen)
+    hold_lock(rooms, casting.resolved(rooms.tools(project)), frozen=options.frozen)
     try:
         report = _run(plan, project, rooms, registry, casting, options, cancel, hear)
         linked, present, lost = _link(plan, report, project, rooms, hear)

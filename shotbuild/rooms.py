@@ -18,7 +18,7 @@ from shotbuild.engine.build import Done
 from shotbuild.errors import Location, ShotbuildError, SpecError, StoreError
 from shotbuild.host import files
 from shotbuild.host.memory import Memory, settled, stamp_of
-from shotbuild.host.tools import VARIABLE, find_ffmpeg, identify
+from shotbuild.host.tools import VARIABLE, find_ffmpeg, identify, joiner
 from shotbuild.plan.graph import Link
 from shotbuild.plugins import load
 from shotbuild.records import ActionResult, Digest, Footage, Lock, Project, SourceFile, Step, Take, Tool
@@ -123,6 +123,14 @@ class Rooms:
 
     def tool(self, project: Project) -> Tool:
         return self._identify(self.ffmpeg(project), self.hidden / "ffmpeg.json")
+
+    @cached_property
+    def joiner(self) -> Tool:
+        return joiner()
+
+    def tools(self, project: Project) -> tuple[Tool, ...]:
+        """Every tool whose build decides bytes, sorted by name."""
+        return self.tool(project), self.joiner
 
     def read_lock(self) -> Lock | None:
         text = self._read(FILE)

@@ -103,6 +103,7 @@ class Workspace:
             Materials(
                 stages={name: entry.version for name, entry in self.registry.stages.items()},
                 ffmpeg=ffmpeg,
+                joiner=self.rooms.joiner.pin,
                 profiles=self.registry.profiles,
                 generators=Casting(project, self.registry.providers).generators(ffmpeg),
                 footage=self.rooms.footage(project),
@@ -200,7 +201,7 @@ class Workspace:
 
     def lock(self, *, update: bool) -> tuple[Lock, tuple[str, ...]]:
         """The pins as they resolve now, and how they differ from the lock. update: writes them over the lock."""
-        now = self.casting.resolved(self.rooms.tool(self.project))
+        now = self.casting.resolved(self.rooms.tools(self.project))
         locked = self.rooms.read_lock()
         if update:
             self.rooms.write_lock(now)

@@ -7,6 +7,7 @@ import re
 import shutil
 import tempfile
 from dataclasses import asdict
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -58,6 +59,13 @@ def identify(path: Path, cache_file: Path) -> Tool:
 def capabilities(path: Path) -> frozenset[str]:
     """What an ffmpeg has: `encoder:libx264`, `filter:zscale`, `muxer:mp4`, …"""
     return frozenset(f"{kind}:{name}" for kind in ("encoder", "filter", "muxer") for name in _listed(path, kind))
+
+
+def joiner() -> Tool:
+    """PyAV, which joins chunks by packet and so decides the bytes of a delivered file. Not imported to be asked."""
+    found, architecture = version("av"), platform.machine()
+    identity = of_text(canonical(["pyav", found, architecture])).sha256
+    return Tool(name="pyav", version=found, identity=identity, configuration="", architecture=architecture, encoders=())
 
 
 def _named(name: str, said_by: str) -> Path:

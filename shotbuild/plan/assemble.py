@@ -16,6 +16,7 @@ from shotbuild.records import (
     Format,
     Origin,
     Output,
+    Pin,
     Profile,
     Recipe,
     Sequence,
@@ -139,7 +140,9 @@ def deliver(
         video=profile.video,
     )
     output = f"{deliverable.name}.{profile.extension}"
-    steps.append(_sequence_step(cut, name, _recipe("join", materials, parameters), inputs, output, deliverable))
+    steps.append(
+        _sequence_step(cut, name, _recipe("join", materials, parameters, materials.joiner), inputs, output, deliverable)
+    )
     return steps, Link(path=f"{deliverable.file}.{profile.extension}", step=name, output=output)
 
 
@@ -246,5 +249,7 @@ def _out_size(size: Size, profile: Profile) -> Size:
     return Size(2 * round_half_up(Fraction(size.width * profile.height, 2 * size.height)), profile.height)
 
 
-def _recipe(stage: str, materials: Materials, parameters: Fields) -> Recipe:
-    return Recipe(stage=stage, version=materials.stages[stage], pins=(materials.ffmpeg,), parameters=parameters)
+def _recipe(stage: str, materials: Materials, parameters: Fields, tool: Pin | None = None) -> Recipe:
+    """tool: who does the work, None = ffmpeg."""
+    pins = (tool or materials.ffmpeg,)
+    return Recipe(stage=stage, version=materials.stages[stage], pins=pins, parameters=parameters)

@@ -20,10 +20,11 @@ class Generator:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Materials:
-    """stages: name → version; generators: shot → Generator; footage: path of a plate → what is known of it."""
+    """stages: name → version; ffmpeg, joiner: the tools; generators: shot → Generator; footage: plate → its facts."""
 
     stages: Mapping[str, int]
     ffmpeg: Pin
+    joiner: Pin
     profiles: Mapping[str, Profile]
     generators: Mapping[str, Generator]
     footage: Mapping[str, Footage]

@@ -66,9 +66,8 @@ def generated(
     origin = Output(step=take_name(shot.name, chosen_take(shot)), name=output)
     sound = origin if generator.sound else None
     seconds = Fraction(frames) / shot.format.rate
-    return steps, ShotFilm(
-        shot=shot, take=origin, picture=origin, sound=sound, seconds=seconds, suffix=f".{generator.extension}"
-    )
+    suffix = f".{generator.extension}"
+    return steps, ShotFilm(shot=shot, take=origin, picture=origin, sound=sound, seconds=seconds, suffix=suffix)
 
 
 def plate(shot: Shot, path: str, materials: Materials) -> ShotFilm:

@@ -97,7 +97,9 @@ def test_a_step_whose_inputs_come_out_the_same_is_not_run(root: Path) -> None:
 def test_another_ffmpeg_runs_everything_again_and_the_first_is_still_cached(root: Path) -> None:
     fake_workspace(root).build()
     other = replace(TOOL, version="fake-2", identity="e" * 64)
-    assert len(fake_workspace(root, tool=other).build().ran) == len(fake_workspace(root).whole.steps)
+    # Chunks that come out the same are joined as they were: another tool does that.
+    expected = {step.name for step in fake_workspace(root).whole.steps if step.recipe.stage != "join"}
+    assert set(fake_workspace(root, tool=other).build().ran) == expected
     assert fake_workspace(root).build().ran == ()
 
 
