@@ -6,7 +6,7 @@ from functools import cached_property
 
 from shotbuild.plan.materials import Generator
 from shotbuild.providers.interface import Model, Provider
-from shotbuild.records import Lock, Pin, Price, Project, ProviderUse, Shot, Step, Tool
+from shotbuild.records import FREE, Lock, Pin, Price, Project, ProviderUse, Shot, Step, Tool
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,9 @@ class Casting:
         return Lock(providers=tuple(sorted(pins.items())), tools=tuple((tool.name, tool) for tool in tools))
 
     def price(self, step: Step) -> Price:
-        """What one run of a generating step costs."""
+        """What one run of a step costs; only those that generate cost anything."""
+        if not step.generates:
+            return FREE
         pin = step.recipe.pins[0]
         return self.providers[pin.provider].price(pin.model, step.recipe.parameters)
 

@@ -33,10 +33,6 @@ def recipe_fields(recipe: Recipe) -> Fields:
     )
 
 
-def recipe_digest(recipe: Recipe) -> Digest:
-    return of_text(canonical(recipe_fields(recipe)))
-
-
 def manifest(action: Action) -> str:
     """The canonical text of an Action: everything that decides its bytes, and nothing else."""
     return canonical(

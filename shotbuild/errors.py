@@ -9,7 +9,7 @@ ShotbuildError            expected: a message, no traceback
   StoreError       1      the store cannot be used    BytesLost: a blob is missing or does not match its digest
   GateError        3      --frozen, checks
   LimitReached     6      budget or take limit
-anything else      70     our bug
+anything else      70     our bug                      InternalError: one that the other steps survived
 """
 
 from collections.abc import Callable, Sequence
@@ -126,6 +126,12 @@ class BytesLost(StoreError):
 
 class GateError(ShotbuildError):
     exit_code = 3
+
+
+class InternalError(ShotbuildError):
+    """A bug that one step of a build ran into; the others went on."""
+
+    exit_code = 70
 
 
 class LimitReached(ShotbuildError):

@@ -5,6 +5,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from shotbuild.casting import Casting
@@ -128,10 +129,13 @@ def _run(
     hear: Callable[[Event], None],
 ) -> Report:
     work = rooms.folder("work")
-    clear_leftovers(work)
     own = work / f"{os.getpid()}-{time.monotonic_ns()}"
-    own.mkdir()
-    with files.locked(own.with_suffix(".lock")):
+    with ExitStack() as held:
+        # Nobody may look for leftovers between the making of a lock file and its locking.
+        with files.locked(rooms.folder("locks") / "work.lock"):
+            clear_leftovers(work)
+            held.enter_context(files.locked(own.with_suffix(".lock")))
+            own.mkdir()
         try:
             shop = Workshop(
                 blobs=rooms.blobs,
@@ -146,6 +150,7 @@ def _run(
                 bring=rooms.bring,
                 lookup=rooms.lookup,
                 lane=casting.lane,
+                price=casting.price,
                 run=lambda action: execute(action, shop),
                 record=rooms.record,
                 actions=rooms.actions,

@@ -349,14 +349,20 @@ class ActionResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Take:
-    """One generated result of a shot, as its ledger has it. number: unique in the shot; action: digest of its manifest."""
+    """One generated result of a shot, as its ledger has it. number: unique in the shot; action: digest of its manifest;
+    inputs: name → sha256; output: the name under which the action gives its video; made: ISO 8601, UTC."""
 
     shot: str
     number: int
     seed: int
     action: str
     recipe: Recipe
+    inputs: tuple[tuple[str, str], ...]
+    output: str
     video: Digest
+    price: Price
+    milliseconds: int
+    operation: Operation | None
     made: str
 
 

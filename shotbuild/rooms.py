@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from shotbuild.digest import manifest, of_file
 from shotbuild.engine.build import Done
-from shotbuild.errors import Location, ShotbuildError, SpecError, StoreError
+from shotbuild.errors import Location, ShotbuildError, SpecError, SpecErrors, StoreError
 from shotbuild.host import files
 from shotbuild.host.memory import Memory, settled, stamp_of
 from shotbuild.host.tools import VARIABLE, find_ffmpeg, identify, joiner
@@ -28,6 +28,7 @@ from shotbuild.store.actions import DiskActions
 from shotbuild.store.blobs import FolderBlobs
 
 HIDDEN = ".shotbuild"
+PROBE = 1  # goes up when `media.probe` would say something else of the same bytes
 LINK_DEPTH = 3  # .shotbuild/store/cas/ab
 OUT = "out"
 Seen = TypeVar("Seen")
@@ -60,6 +61,7 @@ class Rooms:
         self.warn = warn
         self._identify, self._measure, self._hear = identify, measure, hear
         self._ledgers: dict[str, Ledger] = {}
+        self._sources: dict[str, Digest] = {}
 
     @cached_property
     def hidden(self) -> Path:
@@ -113,7 +115,8 @@ class Rooms:
         path = find_ffmpeg(named)
         if named is None or os.environ.get(VARIABLE):
             return path
-        if ("/" in named and not named.startswith("/")) or path.resolve().is_relative_to(self.root):
+        came_with = path.resolve().is_relative_to(_checkout(self.root))
+        if ("/" in named and not named.startswith("/")) or came_with:
             raise ShotbuildError(
                 f"`ffmpeg: {named}` in shotbuild.yaml names a program that may have come with the project",
                 cause="who clones a project must not run what lies in or beside it",
@@ -145,40 +148,63 @@ class Rooms:
     # --- what steps read ----------------------------------------------------------------------------------------------
 
     def source(self, source: SourceFile) -> Digest:
-        """A project file's digest; its bytes are read only when its stat changed."""
+        """A project file's digest, once for this object; its bytes are read only when its stat changed."""
         try:
-            return self.memory.digest(source.path, self.inside(source.path))
+            if source.path not in self._sources:
+                self._sources[source.path] = self.memory.digest(source.path, self.inside(source.path))
+            return self._sources[source.path]
         except OSError as error:
             raise SpecError(f"{source.path} cannot be read", location=source.location, cause=str(error)) from error
 
     def bring(self, source: SourceFile, digest: Digest) -> None:
         """Copies a project file into the store, where steps read it. Errors: StoreError when it changed meanwhile."""
-        if not self.blobs.has(digest) and self.blobs.copy_in(self.inside(source.path)) != digest:
+        try:
+            same = self.blobs.has(digest) or self.blobs.copy_in(self.inside(source.path)) == digest
+        except OSError as error:
+            raise StoreError(f"{source.path} cannot be brought into the store", cause=str(error)) from error
+        if not same:
             raise StoreError(f"{source.path} changed while the build was running", hint="build again")
 
     def footage(self, project: Project) -> dict[str, Footage]:
-        """What is known of each plate; a plate is probed once for its bytes. Errors: SpecError at the shot."""
+        """What is known of each plate; a plate is probed once for its bytes. Errors: SpecErrors, all of them."""
         found: dict[str, Footage] = {}
+        errors: list[SpecError] = []
         table = self.memory.table("footage")
         for shot in project.shots:
             if shot.plate is None or shot.plate in found:
                 continue
             digest = self.source(SourceFile(path=shot.plate, location=shot.location))
-            facts = _kept_footage(table.get(digest.sha256))
-            if facts is None:
-                facts = self._looked_at("plate", shot.plate, shot.location, self._measure)
-                table[digest.sha256] = [str(facts.seconds), facts.sound]
+            facts = _kept_footage(table.get(self._probe_key(digest)))
+            try:
+                facts = facts or self._looked_at("plate", shot.plate, shot.location, self._measure)
+            except SpecError as error:
+                errors.append(error)
+                continue
+            table[self._probe_key(digest)] = [str(facts.seconds), facts.sound]
             found[shot.plate] = facts
+        if errors:
+            raise SpecErrors(errors)
         return found
 
+    def _probe_key(self, digest: Digest) -> str:
+        """What a probe found holds for these bytes, this PyAV and this way of looking."""
+        return f"{digest.sha256} {self.joiner.version} {PROBE}"
+
     def check_sounds(self, project: Project) -> None:
-        """Looks once at each sound file for its bytes. Errors: SpecError at the track when it is no sound."""
+        """Looks once at each sound file for its bytes. Errors: SpecErrors, at each track that is none."""
         table = self.memory.table("sounds")
+        errors: list[SpecError] = []
         for track in (track for sequence in project.sequences for track in sequence.audio):
-            digest = self.source(SourceFile(path=track.file, location=track.location))
-            if digest.sha256 not in table:
+            key = self._probe_key(self.source(SourceFile(path=track.file, location=track.location)))
+            if key in table:
+                continue
+            try:
                 self._looked_at("sound", track.file, track.location, self._hear)
-                table[digest.sha256] = True
+                table[key] = True
+            except SpecError as error:
+                errors.append(error)
+        if errors:
+            raise SpecErrors(errors)
 
     # --- results ------------------------------------------------------------------------------------------------------
 
@@ -198,11 +224,11 @@ class Rooms:
 
     def record(self, done: Done) -> None:
         """Keeps what a step gave: in the memory, and for a take that its ledger does not have yet, in the ledger."""
-        self.memory.table("built")[done.step.name] = done.action
+        self.memory.table("built")[done.step.name] = done.key
         if done.step.generates:
-            if self.actions.get(done.action) is None:
+            if self.actions.get(done.key) is None:
                 # Found through the ledger: from now on it is a hit without it.
-                self.actions.put(done.action, done.result, manifest(done.bound))
+                self.actions.put(done.key, done.result, manifest(done.action))
             self._enter_take(done)
 
     def ledger(self, shot: str) -> Ledger:
@@ -253,32 +279,42 @@ class Rooms:
         for shot in step.shots:
             for take in self.ledger(shot).takes:
                 if take.action == action and self.blobs.has(take.video):
-                    return ActionResult(outputs=((step.outputs[0], take.video),), milliseconds=0)
+                    return ActionResult(
+                        outputs=((take.output, take.video),),
+                        milliseconds=take.milliseconds,
+                        price=take.price,
+                        operation=take.operation,
+                    )
         return None
 
     def _enter_take(self, done: Done) -> None:
         """Appends the take's event, once: other builds and merges may have brought it already."""
         shot, video = done.step.shots[0], done.result.outputs[0][1]
         ledger = self.ledger(shot)
-        if _knows(ledger, done.action, video):
+        if _knows(ledger, done.key, video):
             return
-        if any(take.action == done.action for take in ledger.takes):
+        if any(take.action == done.key for take in ledger.takes):
             self.warn(f"{done.step.name} came out with other bytes than the take that {ledger_file(shot)} has of it")
         path = self.inside(ledger_file(shot))
         with files.locked(self.folder("locks") / f"ledger-{shot}.lock"):
             self._ledgers.pop(shot)
             ledger = self.ledger(shot)
-            if not _knows(ledger, done.action, video):
+            if not _knows(ledger, done.key, video):
                 take = Take(
                     shot=shot,
                     number=next_number(ledger),
-                    seed=done.bound.recipe.parameters.integer("seed"),
-                    action=done.action,
-                    recipe=done.bound.recipe,
+                    seed=done.action.recipe.parameters.integer("seed"),
+                    action=done.key,
+                    recipe=done.action.recipe,
+                    inputs=tuple((name, digest.sha256) for name, digest in done.action.inputs),
+                    output=done.result.outputs[0][0],
                     video=video,
+                    price=done.result.price,
+                    milliseconds=done.result.milliseconds,
+                    operation=done.result.operation,
                     made=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
                 )
-                files.append_line(path, take_line(take, done.bound.inputs, done.result, ledger.last))
+                files.append_line(path, take_line(take, ledger.last))
             self._ledgers.pop(shot)
 
     def _read(self, path: str) -> str | None:
@@ -294,6 +330,11 @@ class Rooms:
                 cause=str(error),
                 hint="restore it from Git",
             ) from error
+
+
+def _checkout(root: Path) -> Path:
+    """The Git checkout that a project is in, or the project alone."""
+    return next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
 
 
 def _refuse_links(folder: Path, depth: int) -> None:

@@ -1,8 +1,6 @@
 """The command table, and the one place that catches errors. A command's module is imported only when it is called."""
 
 import functools
-import os
-import sys
 import traceback
 from collections.abc import Callable
 from importlib import import_module
@@ -89,8 +87,7 @@ def _code_of(call: Callable[[], int], project: Path | None) -> int:
         console.err("interrupted; the next build resumes where this one stopped")
         return 130
     except BrokenPipeError:
-        # The reader went away (`| head`): nothing is wrong, and nothing more can be written.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        console.drop_stdout()
         return 0
     except OSError as error:
         console.err(f"error: a file could not be read or written\ncause: {error}")

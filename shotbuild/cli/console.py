@@ -7,10 +7,22 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from shotbuild.engine.events import Warned
 from shotbuild.errors import ShotbuildError, SpecErrors, printable, render
 from shotbuild.spec.tree import find_root, read_line
 
 HIDDEN = ".shotbuild"
+
+
+def warn(event: object) -> None:
+    """For commands that show no build: of all events, warnings alone are told."""
+    if isinstance(event, Warned):
+        err(f"warning: {event.message}")
+
+
+def drop_stdout() -> None:
+    """Nobody reads stdout any more (`| head`): what else is written to it goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def open_streams() -> None:
@@ -38,8 +50,11 @@ def document(command: str, content: dict[str, object]) -> None:
 
 
 def line(content: dict[str, object]) -> None:
-    """One JSON event, sent at once."""
-    print(json.dumps(content, ensure_ascii=False), flush=True)
+    """One JSON event, sent at once. A reader that went away does not stop what is told of."""
+    try:
+        print(json.dumps(content, ensure_ascii=False), flush=True)
+    except BrokenPipeError:
+        drop_stdout()
 
 
 def error(problem: ShotbuildError, project: Path | None) -> None:

@@ -32,7 +32,7 @@ class Plain:
 
 
 class JsonLines:
-    """Objects on stdout, as DESIGN section 9 promises; warnings go to stderr as well."""
+    """Objects on stdout, one a line. A reader that went away is missed by nobody: the build goes on."""
 
     def __enter__(self) -> "JsonLines":
         return self

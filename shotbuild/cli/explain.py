@@ -18,7 +18,7 @@ def command(
     recipe: Annotated[bool, typer.Option("--recipe", help="Print the whole text that is hashed.")] = False,
     json: JsonOption = False,
 ) -> int:
-    lines = open_project(project).explain(target)
+    lines = open_project(project, console.warn).explain(target)
     if json:
         console.document("explain", {"steps": [_content(line) for line in lines]})
         return 0

@@ -21,5 +21,5 @@ def command(
     project: ProjectOption = Path(),
     form: Annotated[Form, typer.Option("--format", help="Graphviz DOT, or Mermaid for Markdown pages.")] = Form.DOT,
 ) -> int:
-    console.out(open_project(project).graph(targets or [], form=form.value))
+    console.out(open_project(project, console.warn).graph(targets or [], form=form.value))
     return 0

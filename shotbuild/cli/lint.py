@@ -11,7 +11,7 @@ from shotbuild.workspace import open_project
 
 def command(project: ProjectOption = Path(), json: JsonOption = False) -> int:
     try:
-        found = open_project(project).lint()
+        found = open_project(project, console.warn).lint()
     except ShotbuildError as error:
         if not json:
             raise

@@ -14,7 +14,7 @@ def command(
     project: ProjectOption = Path(),
     update: Annotated[bool, typer.Option("--update", help="Write the pins as they resolve now.")] = False,
 ) -> int:
-    now, found = open_project(project).lock(update=update)
+    now, found = open_project(project, console.warn).lock(update=update)
     for name, pin in now.providers:
         console.out(f"{name}: {pin.provider} {pin.model} {pin.version}")
     for name, tool in now.tools:

@@ -10,10 +10,13 @@ from types import FrameType
 
 from shotbuild.cli import console
 from shotbuild.cli.display import Display, JsonLines, Plain, summary_json, summary_text
-from shotbuild.errors import PlanError
+from shotbuild.engine.estimate import bill
+from shotbuild.errors import PlanError, ShotbuildError
 from shotbuild.making import BuildOptions, Built
 from shotbuild.units import Money, parse_money
 from shotbuild.workspace import open_project
+
+NOTHING = Built(ran=(), cached=(), generated=(), failed=(), skipped=(), linked=(), present=(), cost=bill(()), seconds=0.0)
 
 
 def build_and_report(
@@ -28,7 +31,20 @@ def build_and_report(
     json: bool,
 ) -> int:
     """Builds or delivers, shows it as it goes, prints the summary and returns the exit code."""
-    options = BuildOptions(jobs=jobs, frozen=frozen, fail_fast=fail_fast, max_cost=_money(max_cost))
+    try:
+        return _built(what, targets, project, options=_options(jobs, frozen, fail_fast, max_cost), json=json)
+    except ShotbuildError as error:
+        if json:
+            console.line({"event": "error", "errors": console.problems(error)})
+            console.line(summary_json(NOTHING))
+        raise
+
+
+def _options(jobs: int | None, frozen: bool, fail_fast: bool, max_cost: str | None) -> BuildOptions:
+    return BuildOptions(jobs=jobs, frozen=frozen, fail_fast=fail_fast, max_cost=_money(max_cost))
+
+
+def _built(what: str, targets: list[str], project: Path, *, options: BuildOptions, json: bool) -> int:
     display = _display(json=json)
     workspace = open_project(project, display.hear)
     _ = workspace.project  # errors in specs are told before a display is drawn
@@ -59,16 +75,17 @@ def _display(*, json: bool) -> Display:
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """SIGTERM stops a build as Ctrl-C does: programs that run are ended with it."""
+    """SIGTERM and SIGHUP stop a build as Ctrl-C does: programs that run are ended with it."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _money(text: str | None) -> Money | None:

@@ -22,7 +22,7 @@ def command(
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 4 when something would be made.")] = False,
     json: JsonOption = False,
 ) -> int:
-    planned = open_project(project, _warn).plan(targets or [])
+    planned = open_project(project, console.warn).plan(targets or [])
     if json:
         console.document("plan", _content(planned))
     else:
@@ -73,7 +73,3 @@ def price_text(price: Price) -> str:
         return "price unknown"
     sure = "exact" if price.exact else "estimated"
     return f"free, {sure}" if price.amount == 0 else f"{decimal_text(price.amount)} {price.currency}, {sure}"
-
-
-def _warn(event: object) -> None:
-    console.err(f"warning: {getattr(event, 'message', event)}")

@@ -9,7 +9,7 @@ from shotbuild.workspace import open_project
 
 
 def command(targets: Targets = None, project: ProjectOption = Path(), json: JsonOption = False) -> int:
-    found = open_project(project).status(targets or [])
+    found = open_project(project, console.warn).status(targets or [])
     if json:
         console.document("status", {"items": [asdict(standing) for standing in found]})
         return 0

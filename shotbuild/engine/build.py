@@ -6,20 +6,23 @@ loses at most the steps that were running. Builds of several processes share the
 
 import heapq
 import threading
+import traceback
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock
 
 from shotbuild.digest import manifest, of_text
 from shotbuild.engine.events import Event, Failed, Finished, Planned, Skipped, Started, Waiting
-from shotbuild.errors import Cancelled, GateError, ShotbuildError
+from shotbuild.errors import Cancelled, GateError, InternalError, ShotbuildError
 from shotbuild.host import files
 from shotbuild.plan.bind import bind
 from shotbuild.plan.graph import Plan, upstream
-from shotbuild.records import Action, ActionResult, Chosen, Digest, Origin, Output, SourceFile, Step
+from shotbuild.records import Action, ActionResult, Chosen, Digest, Origin, Output, Price, SourceFile, Step
 from shotbuild.store.interface import ActionCache
 
 CONTENDED_SECONDS = 0.1
@@ -30,14 +33,15 @@ class Orders:
     """How to build. source: a project file → its digest; bring: the same bytes into the store.
 
     lookup: step and action digest → a result whose bytes are all there; lane: the provider that a step asks, and how many
-    it takes at once; run: executes one action; record: told of each step with its result, before anyone else;
-    locks: folder of lock files; jobs: how many run at once; frozen: generate nothing.
+    it takes at once; price: what one run of a step costs; run: executes one action; record: told of each step with its
+    result, before anyone else; locks: folder of lock files; jobs: how many run at once; frozen: generate nothing.
     """
 
     source: Callable[[SourceFile], Digest]
     bring: Callable[[SourceFile, Digest], None]
     lookup: Callable[[Step, str], ActionResult | None]
     lane: Callable[[Step], tuple[str, int] | None]
+    price: Callable[[Step], Price]
     run: Callable[[Action], ActionResult]
     record: "Callable[[Done], None]"
     actions: ActionCache
@@ -51,11 +55,11 @@ class Orders:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """A step with its result. action: the digest of its manifest; ran: executed in this build."""
+    """A step with its result. key: the digest of its action's manifest; ran: executed in this build."""
 
     step: Step
-    action: str
-    bound: Action
+    key: str
+    action: Action
     result: ActionResult
     ran: bool
 
@@ -90,12 +94,19 @@ def build(plan: Plan, orders: Orders) -> Report:
 
 def _in_words(error: ShotbuildError, job: _Job) -> ShotbuildError:
     """A stage sees its inputs as files called by their digests; people know them by path or by step."""
+    error = copy(error)
     digests = dict(job.action.inputs)
     for name, origin in job.step.inputs:
         known = origin.path if isinstance(origin, SourceFile) else f"the {name} of {job.step.name}"
         error.message = error.message.replace(digests[name].sha256, known)
         error.cause = error.cause and error.cause.replace(digests[name].sha256, known)
     return error
+
+
+def _bug(error: Exception) -> ShotbuildError:
+    told = "".join(traceback.format_exception(error)).strip().splitlines()
+    message = f"a bug: {type(error).__name__}: {error}"
+    return InternalError(message, cause="\n".join(told[-6:]), hint="please report it, with the spec of the step")
 
 
 class _Build:
@@ -138,16 +149,21 @@ class _Build:
     def _start(self, pool: ThreadPoolExecutor) -> None:
         contended, self.contended = self.contended, []
         for job in contended:
-            self._claim(job, pool)
-        while self.ready and len(self.running) < self.orders.jobs:
+            self._try(job.step, partial(self._claim, job, pool), otherwise=partial(self.contended.append, job))
+        while self.ready and (len(self.running) < self.orders.jobs or self.orders.cancel.is_set()):
             step = heapq.heappop(self.ready)[2]
-            if step.name in self.skipped:
-                continue
-            if self.orders.fail_fast and self.failed:
-                self._skip(step, next(iter(self.failed)))
-                continue
+            if step.name not in self.skipped:
+                self._try(step, partial(self._want, step, pool))
+
+    def _try(self, step: Step, go: Callable[[], None], otherwise: Callable[[], None] = lambda: None) -> None:
+        """Starts a step, unless nothing may be started any more. otherwise: done while every worker is busy."""
+        if self.orders.cancel.is_set() or (self.orders.fail_fast and self.failed):
+            self._skip(step, next(iter(self.failed), step.name))
+        elif len(self.running) >= self.orders.jobs:
+            otherwise()
+        else:
             try:
-                self._want(step, pool)
+                go()
             except ShotbuildError as error:
                 self._fail(step, error)
 
@@ -204,7 +220,7 @@ class _Build:
         try:
             return self.orders.run(job.action)
         except ShotbuildError as error:
-            raise _in_words(error, job) from error
+            raise _in_words(error, job) from error.__cause__
 
     def _collect(self) -> None:
         if not self.running:
@@ -218,24 +234,36 @@ class _Build:
             del self.making[job.digest]
             self._settle(job, future)
 
+    def _keep(self, job: _Job, result: ActionResult) -> ActionResult:
+        """Records what an action gave, with what it cost."""
+        result = replace(result, price=self.orders.price(job.step))
+        self.orders.actions.put(job.digest, result, job.text)
+        return result
+
     def _settle(self, job: _Job, future: Future[ActionResult]) -> None:
         try:
-            result = future.result()
-            self.orders.actions.put(job.digest, result, job.text)
+            result = self._keep(job, future.result())
         except ShotbuildError as error:
-            self._release(job)
-            for each in (job, *job.followers):
-                self._fail(each.step, error)
+            self._end(job, error)
+            return
+        except Exception as error:
+            # A bug, here or in a plug-in, costs its step; what does not need it goes on.
+            self._end(job, _bug(error))
             return
         self._release(job)
         self._finish(job, result, ran=True)
         for each in job.followers:
             self._finish(each, result, ran=False)
 
+    def _end(self, job: _Job, error: ShotbuildError) -> None:
+        self._release(job)
+        for each in (job, *job.followers):
+            self._fail(each.step, error)
+
     def _finish(self, job: _Job, result: ActionResult, *, ran: bool) -> None:
-        done = Done(step=job.step, action=job.digest, bound=job.action, result=result, ran=ran)
-        self.done[job.step.name] = done
+        done = Done(step=job.step, key=job.digest, action=job.action, result=result, ran=ran)
         self.orders.record(done)
+        self.done[job.step.name] = done
         self.orders.hear(Finished(step=job.step, result=result, ran=ran))
         for reader in self.readers.get(job.step.name, ()):
             self.missing[reader.name] -= 1
@@ -279,6 +307,9 @@ class _Build:
             job.lock.release()
 
     def _let_go(self, pool: ThreadPoolExecutor) -> None:
+        """Waits for what still runs. What ended well is kept even when the build was interrupted meanwhile."""
         pool.shutdown(wait=True, cancel_futures=True)
-        for job in self.running.values():
+        for future, job in self.running.items():
+            if not future.cancelled() and future.exception() is None:
+                self._keep(job, future.result())
             self._release(job)

@@ -33,7 +33,10 @@ def execute(action: Action, shop: Workshop) -> ActionResult:
     """Runs an action; its outputs are in the store when this returns. Errors: ShotbuildError of the stage or the store."""
     stage = shop.stage(action.recipe.stage)
     began = time.monotonic()
-    folder = Path(tempfile.mkdtemp(prefix=f"{action.recipe.stage}-", dir=shop.folder))
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f"{action.recipe.stage}-", dir=shop.folder))
+    except OSError as error:
+        raise StoreError("a step has no folder to work in", cause=str(error), hint=_remedy(error)) from error
     try:
         work = Work(
             action=of_action(action).sha256,
@@ -45,11 +48,11 @@ def execute(action: Action, shop: Workshop) -> ActionResult:
             ffmpeg=shop.ffmpeg,
             cancel=shop.cancel,
         )
-        stage.run(work)
+        operation = stage.run(work)
         stage.check(work)
         outputs = tuple((name, shop.blobs.adopt(_made(folder / name))) for name in action.outputs)
         shop.verified.update(digest for _, digest in outputs)
-        return ActionResult(outputs=outputs, milliseconds=int((time.monotonic() - began) * 1000))
+        return ActionResult(outputs=outputs, milliseconds=int((time.monotonic() - began) * 1000), operation=operation)
     except OSError as error:
         raise StoreError(
             f"{action.recipe.stage} could not write its result", cause=str(error), hint=_remedy(error)
@@ -71,7 +74,7 @@ def clear_leftovers(folder: Path) -> None:
 def _verified(action: Action, shop: Workshop) -> dict[str, Path]:
     """The files to read, each read once and found right. Every damaged one is found, so that one more build heals all."""
     lost: list[BytesLost] = []
-    for digest in {digest for _, digest in action.inputs} - shop.verified:
+    for digest in dict.fromkeys(digest for _, digest in action.inputs if digest not in shop.verified):
         try:
             shop.blobs.verify(digest)
             shop.verified.add(digest)

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -85,9 +86,13 @@ def append_line(path: Path, line: str) -> None:
         size = stream.seek(0, os.SEEK_END)
         stream.seek(max(0, size - 1))
         torn = size > 0 and stream.read(1) != b"\n"
-        stream.write((b"\n" if torn else b"") + line.encode() + b"\n")
-        stream.flush()
-        os.fsync(stream.fileno())
+        try:
+            stream.write((b"\n" if torn else b"") + line.encode() + b"\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        except OSError:
+            os.truncate(path, size)  # half a line would be damage to everything that reads the file
+            raise
     sync_folder(path.parent)
 
 
@@ -134,7 +139,9 @@ def _sync(path: Path, flags: int) -> None:
         os.close(handle)
 
 
+@cache
 def _umask() -> int:
+    """Asked once: it can only be read by setting it, which other threads must not see often."""
     current = os.umask(0o022)
     os.umask(current)
     return current

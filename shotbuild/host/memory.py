@@ -1,4 +1,4 @@
-"""Small tables that are kept between runs to save time. Deleting or damaging the file costs time, never correctness."""
+"""Small tables that are kept between runs: they save time, and tell `new` from `changed`. They decide no bytes."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shotbuild.digest import of_file
-from shotbuild.host.files import write_atomic
+from shotbuild.host.files import locked, write_atomic
 from shotbuild.records import Digest
 
 # A file that changed this shortly before it was read may change again within the clock's grain, with the same stat.
@@ -21,21 +21,23 @@ class Memory:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._tables = _read(path)
-        self._saved = json.dumps(self._tables)
+        self._loaded = _read(path)
 
     def table(self, name: str) -> dict[str, Any]:
         """A table to read and write; keys are text, values plain JSON."""
-        table = self._tables.setdefault(name, {})
-        if not isinstance(table, dict):
-            table = self._tables[name] = {}
+        table: dict[str, Any] = self._tables.setdefault(name, {})
         return table
 
     def save(self) -> None:
-        """Writes the file, if something changed. Errors: OSError."""
-        text = json.dumps(self._tables)
-        if text != self._saved:
-            write_atomic(self._path, text.encode())
-            self._saved = text
+        """Writes what this object changed over what the file holds now: other builds write too. Errors: OSError."""
+        if self._tables == self._loaded:
+            return
+        with locked(self._path.parent / "locks" / "memory.lock"):
+            merged = _read(self._path)
+            for name, table in self._tables.items():
+                _merge(merged.setdefault(name, {}), table, self._loaded.get(name, {}))
+            write_atomic(self._path, json.dumps(merged).encode())
+        self._tables, self._loaded = merged, json.loads(json.dumps(merged))
 
     def digest(self, key: str, file: Path) -> Digest:
         """A file's digest; its bytes are read only when its stat is not the one that was kept. Errors: OSError."""
@@ -63,9 +65,16 @@ def settled(stamp: list[int], clock: Callable[[], int] = time.time_ns) -> bool:
     return clock() - max(stamp[1], stamp[2]) > GRAIN_NS
 
 
+def _merge(into: dict[str, Any], table: dict[str, Any], loaded: dict[str, Any]) -> None:
+    """Brings into a table what was set or taken out of it since it was loaded."""
+    into.update({key: value for key, value in table.items() if key not in loaded or loaded[key] != value})
+    for key in loaded.keys() - table.keys():
+        into.pop(key, None)
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return {}
-    return content if isinstance(content, dict) else {}
+    return {name: table for name, table in content.items() if isinstance(table, dict)} if isinstance(content, dict) else {}

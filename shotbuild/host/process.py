@@ -136,5 +136,5 @@ def _how_it_ended(argv: Sequence[str], code: int, deadline: float | None) -> str
     if deadline is not None:
         return f"{name} took longer than {deadline:g} s and was stopped"
     if code < 0:
-        return f"{name} was ended by signal {signal.Signals(-code).name}"
+        return f"{name} was ended by signal {-code} ({signal.strsignal(-code) or 'unknown'})"
     return f"{name} ended with exit code {code}"

@@ -16,6 +16,8 @@ from shotbuild.records import Fields
 from shotbuild.units import SAMPLE_RATE, round_half_up
 
 PCM = {"c:a": "pcm_s24le", "ar": str(SAMPLE_RATE), "ac": "2", "threads": "1"}
+LOSSLESS = PCM | {"c:a": "pcm_f64le"}
+MOST_AT_ONCE = 24
 FADE = "qsin"
 """Equal power: two different sounds that cross keep their loudness."""
 
@@ -53,14 +55,26 @@ def conform(ffmpeg: Path, heard: Heard | None, late: int, length: int, output: s
 
 
 def mix(ffmpeg: Path, tracks: Sequence[Track], length: int, output: str) -> tuple[str, ...]:
-    """All tracks of a cut, added up."""
-    heard = [(track, used) for track in tracks if (used := _used(track, length)) > 0]
-    parts = [_exactly(_part(track, used, again), length) for again, (track, used) in enumerate(heard)]
+    """All tracks of a cut, added up. length: of the cut; at most MOST_AT_ONCE tracks."""
+    return argv(ffmpeg, written(_exactly(_sum(tracks, length), length), output, "wav", PCM))
+
+
+def bounce(ffmpeg: Path, tracks: Sequence[Track], length: int, output: str) -> tuple[str, ...]:
+    """Neighbouring tracks added up into one as long as they are, without loss. length: of the cut, from the first."""
+    return argv(ffmpeg, written(_sum(tracks, length), output, "wav", LOSSLESS))
+
+
+def groups(tracks: Sequence[Track], length: int) -> list[list[Track]]:
+    """What is heard of the tracks, by time, so few at once that a mix takes time in proportion to its length."""
+    heard = sorted((track for track in tracks if _used(track, length) > 0), key=lambda track: track.at)
+    return [heard[first : first + MOST_AT_ONCE] for first in range(0, len(heard), MOST_AT_ONCE)]
+
+
+def _sum(tracks: Sequence[Track], length: int) -> Stream:
+    parts = [_part(track, _used(track, length), again) for again, track in enumerate(tracks)]
     if len(parts) > 1:
-        mixed = joined(parts, "amix", inputs=len(parts), duration="longest", dropout_transition=0, normalize=0)
-    else:
-        mixed = parts[0] if parts else _exactly(_silence(), length)
-    return argv(ffmpeg, written(mixed, output, "wav", PCM))
+        return joined(parts, "amix", inputs=len(parts), duration="longest", dropout_transition=0, normalize=0)
+    return parts[0] if parts else _exactly(_silence(), length)
 
 
 def encode(ffmpeg: Path, mixed: Path, settings: Fields, output: str) -> tuple[str, ...]:

@@ -139,7 +139,7 @@ def deliver(
         title=cut.sequence.title,
         video=profile.video,
     )
-    output = f"{deliverable.name}.{profile.extension}"
+    output = f"film.{profile.extension}"
     steps.append(
         _sequence_step(cut, name, _recipe("join", materials, parameters, materials.joiner), inputs, output, deliverable)
     )

@@ -25,10 +25,6 @@ class Plan:
     links: tuple[Link, ...]
 
 
-def by_name(plan: Plan) -> Mapping[str, Step]:
-    return {step.name: step for step in plan.steps}
-
-
 def upstream(step: Step) -> tuple[str, ...]:
     """The names of the steps that a step reads from."""
     return tuple(origin.step for _, origin in step.inputs if isinstance(origin, Output))

@@ -4,16 +4,19 @@ Git merges ledgers line by line (`merge=union`), so nothing depends on the order
 it follows (`after`), and an event's id is the digest of its line. Event kinds of a newer version are kept and passed over.
 """
 
+import re
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from shotbuild.digest import canonical_line, from_plain, of_text, recipe_fields
 from shotbuild.errors import Location, SpecError
-from shotbuild.records import ActionResult, Digest, Fields, Pin, Recipe, Take
+from shotbuild.records import Digest, Fields, Operation, Pin, Price, Recipe, Take
 from shotbuild.spec.plain import parse_plain
 
 FOLDER = "takes"
 TAKE = "take"
+VERSION = 1
 LARGEST = 2**63 - 1
 
 
@@ -42,7 +45,7 @@ def read_ledger(shot: str, text: str) -> Ledger:
         event = _event(shot, line, number)
         ids[event_id(line)] = None
         followed.update(event["after"])
-        if event["event"] == TAKE:
+        if event["event"] == TAKE and event.get("v") == VERSION:
             takes.append(_take(shot, event, number))
         else:
             unknown[str(event["event"])] = None
@@ -57,24 +60,26 @@ def event_id(line: str) -> str:
     return of_text(line.strip()).sha256[:16]
 
 
-def take_line(take: Take, inputs: tuple[tuple[str, Digest], ...], result: ActionResult, after: tuple[str, ...]) -> str:
-    """The event of a new take, without line end. inputs: what the request was bound to; after: the events it follows."""
-    operation = result.operation
+def take_line(take: Take, after: tuple[str, ...]) -> str:
+    """The event of a new take, without line end. after: the ids of the events that it follows."""
+    operation = take.operation
     return canonical_line(
         {
             "event": TAKE,
-            "v": 1,
+            "v": VERSION,
             "after": after,
             "action": take.action,
             "at": take.made,
-            "inputs": Fields(tuple((name, digest.sha256) for name, digest in inputs)),
-            "milliseconds": result.milliseconds,
+            "inputs": Fields(take.inputs),
+            "milliseconds": take.milliseconds,
             "number": take.number,
-            "operation": None if operation is None else {"provider": operation.provider, "id": operation.id},
+            "operation": operation
+            and {"provider": operation.provider, "id": operation.id, "submitted": operation.submitted},
+            "output": take.output,
             "price": {
-                "amount": None if result.price.amount is None else str(result.price.amount),
-                "currency": result.price.currency,
-                "exact": result.price.exact,
+                "amount": None if take.price.amount is None else str(take.price.amount),
+                "currency": take.price.currency,
+                "exact": take.price.exact,
             },
             "recipe": recipe_fields(take.recipe),
             "seed": take.seed,
@@ -104,7 +109,7 @@ def _take(shot: str, event: dict[str, Any], number: int) -> Take:
         recipe = event["recipe"]
         parameters = from_plain(recipe["parameters"])
         video = Digest(sha256=str(event["video"]["sha256"]), size=_whole(event["video"]["size"], 0))
-        if not isinstance(parameters, Fields) or len(video.sha256) != 64 or not video.sha256.isalnum():
+        if not isinstance(parameters, Fields) or not re.fullmatch("[0-9a-f]{64}", video.sha256):
             raise TypeError("parameters or video digest")
         return Take(
             shot=shot,
@@ -117,11 +122,26 @@ def _take(shot: str, event: dict[str, Any], number: int) -> Take:
                 pins=tuple(Pin(**{key: str(value) for key, value in pin.items()}) for pin in recipe["pins"]),
                 parameters=parameters,
             ),
+            inputs=tuple(sorted((str(name), str(sha256)) for name, sha256 in event["inputs"].items())),
+            output=str(event["output"]),
             video=video,
+            price=_price(event["price"]),
+            milliseconds=_whole(event["milliseconds"], 0),
+            operation=_operation(event["operation"]),
             made=str(event["at"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, ZeroDivisionError) as error:
         raise _damaged(shot, number, f"a take's field is missing or of the wrong kind ({error})") from error
+
+
+def _price(written: dict[str, Any]) -> Price:
+    amount = written["amount"]
+    exact = written["exact"] is True
+    return Price(amount=None if amount is None else Fraction(str(amount)), currency=str(written["currency"]), exact=exact)
+
+
+def _operation(written: dict[str, Any] | None) -> Operation | None:
+    return None if written is None else Operation(**{key: str(value) for key, value in written.items()})
 
 
 def _whole(value: object, low: int) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shotbuild.errors import Cancelled, MediaError, ProviderRefused, ProviderUnavailable
 from shotbuild.media.probe import probe
 from shotbuild.providers.interface import Provider, Request, Status, Workplace
-from shotbuild.records import Fields, Format
+from shotbuild.records import Fields, Format, Operation
 from shotbuild.stages.interface import Work
 from shotbuild.units import parse_rate, parse_size
 
@@ -21,12 +21,14 @@ class Generate:
     name: str = "generate"
     version: int = 1
 
-    def run(self, work: Work) -> None:
+    def run(self, work: Work) -> Operation:
         provider = self.providers[work.pins[0].provider]
         request = request_of(work)
         folder = work.into / "workplace"
         folder.mkdir()
         workplace = Workplace(ffmpeg=work.ffmpeg, folder=folder, cancel=work.cancel)
+        if work.cancel.is_set():
+            raise Cancelled(f"{provider.name} was not asked, because the build was stopped")
         operation = provider.submit(request, workplace)
         while (status := provider.poll(request, operation, workplace)) is Status.RUNNING:
             if work.cancel.wait(POLL_SECONDS):
@@ -36,6 +38,7 @@ class Generate:
         if status is Status.GONE:
             raise ProviderUnavailable(f"{provider.name} no longer knows operation {operation.id}")
         provider.fetch(request, operation, workplace, work.into / work.outputs[0])
+        return operation
 
     def check(self, work: Work) -> None:
         request = request_of(work)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from shotbuild.records import Fields, Pin
+from shotbuild.records import Fields, Operation, Pin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +30,11 @@ class Stage(Protocol):
     name: str
     version: int
 
-    def run(self, work: Work) -> None:
-        """Writes every file of `work.outputs` into `work.into`. Errors: MediaError, ProcessError, Cancelled."""
+    def run(self, work: Work) -> Operation | None:
+        """Writes every file of `work.outputs` into `work.into`. Errors: MediaError, ProcessError, Cancelled.
+
+        Gives the provider's operation where one was asked, else None.
+        """
         ...
 
     def check(self, work: Work) -> None:

@@ -4,6 +4,9 @@ Parameters: rate, frames (of the cut) and tracks: rows of input, at, start, leng
 fraction), fade_in, fade_out.
 """
 
+from dataclasses import replace
+from fractions import Fraction
+
 from shotbuild.host import process
 from shotbuild.media import sounds
 from shotbuild.media.checks import sound_is
@@ -21,11 +24,24 @@ class Mix:
     def run(self, work: Work) -> None:
         heard = {name: _heard(work, name) for name in sorted({row.text("input") for row in work.parameters.rows("tracks")})}
         tracks = [_track(row, heard[row.text("input")]) for row in work.parameters.rows("tracks")]
-        argv = sounds.mix(work.ffmpeg, tracks, _length(work.parameters), work.outputs[0])
+        length = _length(work.parameters)
+        while len(groups := sounds.groups(tracks, length)) > 1:
+            tracks = [_bounced(group, length, work) for group in groups]
+        argv = sounds.mix(work.ffmpeg, groups[0] if groups else (), length, work.outputs[0])
         process.run(argv, cwd=work.into, cancel=work.cancel)
 
     def check(self, work: Work) -> None:
         sound_is(work.into / work.outputs[0], length=_length(work.parameters))
+
+
+def _bounced(group: list[sounds.Track], length: int, work: Work) -> sounds.Track:
+    """Tracks that follow one another as one track."""
+    first = min(track.at for track in group)
+    path = work.into / f"bounce-{len(list(work.into.iterdir()))}.wav"
+    moved = [replace(track, at=track.at - first) for track in group]
+    process.run(sounds.bounce(work.ffmpeg, moved, length - first, path.name), cwd=work.into, cancel=work.cancel)
+    heard = sounds.Heard(path=path, container="wav", sound=probe_sound(path))
+    return sounds.Track(heard=heard, at=first, start=0, length=-1, gain=Fraction(0), fade_in=0, fade_out=0)
 
 
 def _heard(work: Work, name: str) -> sounds.Heard:

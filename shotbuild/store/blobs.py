@@ -1,6 +1,7 @@
 """The content-addressed store as a folder: cas/ab/ab12…, written once, read-only, verified when it is read."""
 
 import os
+import re
 from pathlib import Path
 
 from shotbuild.digest import of_file
@@ -71,7 +72,9 @@ class FolderBlobs:
 
     def _enter(self, file: Path, digest: Digest) -> None:
         place = self._place(digest)
-        place.parent.mkdir(parents=True, exist_ok=True)
+        if not place.parent.is_dir():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            files.sync_folder(self._cas)
         # Replacing an equal blob is harmless, and heals one that was damaged.
         os.replace(file, place)
         files.sync_folder(place.parent)
@@ -87,4 +90,6 @@ class FolderBlobs:
         )
 
     def _place(self, digest: Digest) -> Path:
+        if not re.fullmatch("[0-9a-f]{64}", digest.sha256):
+            raise BytesLost(f"{digest.sha256[:80]!r} is not a digest")
         return self._cas / digest.sha256[:2] / digest.sha256
