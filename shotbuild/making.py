@@ -7,17 +7,18 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 
 from shotbuild.casting import Casting
 from shotbuild.engine.build import Orders, Report, build
 from shotbuild.engine.estimate import Bill, bill
 from shotbuild.engine.events import Event, Failed, Linked, Skipped
 from shotbuild.engine.execute import Workshop, clear_leftovers, execute
-from shotbuild.errors import BytesLost, GateError
+from shotbuild.errors import BytesLost, GateError, ShotbuildError
 from shotbuild.host import files
 from shotbuild.plan.graph import Plan
 from shotbuild.plugins import Registry
-from shotbuild.records import Lock, Project
+from shotbuild.records import Lock, Project, Step
 from shotbuild.rooms import Rooms
 from shotbuild.spec.lockfile import FILE as LOCK_FILE
 from shotbuild.spec.lockfile import differences, extended
@@ -71,13 +72,15 @@ def make(
     began = time.monotonic()
     hold_lock(rooms, casting.resolved(rooms.tools(project)), frozen=options.frozen)
     try:
-        report = _run(plan, project, rooms, registry, casting, options, cancel, hear)
+        refuse = _frozen if options.frozen else _allowed
+        report = _run(plan, project, rooms, registry, casting, options, cancel, hear, refuse)
         linked, present, lost = _link(plan, report, project, rooms, hear)
         for _ in range(HEALINGS):
             if cancel.is_set() or not (lost or any(isinstance(failure.error, BytesLost) for failure in report.failed)):
                 break
             # Damaged bytes were set aside, so the step that made them is missing now, and is made again.
-            report = _joined(report, _run(plan, project, rooms, registry, casting, options, cancel, hear))
+            again = _frozen if options.frozen else partial(_unpaid, casting)
+            report = _joined(report, _run(plan, project, rooms, registry, casting, options, cancel, hear, again))
             linked, present, lost = _link(plan, report, project, rooms, hear)
         if lost:
             raise lost[0]
@@ -94,6 +97,31 @@ def make(
         present=present,
         cost=bill(done.result.price for done in ran),
         seconds=time.monotonic() - began,
+    )
+
+
+def _allowed(_: Step) -> ShotbuildError | None:
+    return None
+
+
+def _frozen(step: Step) -> ShotbuildError | None:
+    if not step.generates:
+        return None
+    return GateError(
+        f"{step.name} is missing, and a frozen build generates nothing",
+        location=step.location,
+        hint="build without --frozen where generating is allowed, then commit the ledger and share the store",
+    )
+
+
+def _unpaid(casting: Casting, step: Step) -> ShotbuildError | None:
+    """What was lost while the build ran was in nobody's price: it is made again only where that is free."""
+    if casting.price(step).amount == 0:
+        return None
+    return BytesLost(
+        f"the bytes of {step.name} were damaged, and making them again costs money",
+        location=step.location,
+        hint="bring them back from a copy of the store, or build again: `shotbuild plan` shows the price",
     )
 
 
@@ -127,6 +155,7 @@ def _run(
     options: BuildOptions,
     cancel: threading.Event,
     hear: Callable[[Event], None],
+    refuse: Callable[[Step], ShotbuildError | None],
 ) -> Report:
     work = rooms.folder("work")
     own = work / f"{os.getpid()}-{time.monotonic_ns()}"
@@ -156,7 +185,7 @@ def _run(
                 actions=rooms.actions,
                 locks=rooms.folder("locks"),
                 jobs=options.jobs or _cores(),
-                frozen=options.frozen,
+                refuse=refuse,
                 fail_fast=options.fail_fast,
                 cancel=cancel,
                 hear=hear,
@@ -174,6 +203,7 @@ def _link(
     linked: list[str] = []
     present: list[str] = []
     lost: list[BytesLost] = []
+    failed: list[ShotbuildError] = []
     for link in plan.links:
         if link.step not in results:
             continue
@@ -183,9 +213,14 @@ def _link(
         except BytesLost as error:
             lost.append(error)
             continue
+        except ShotbuildError as error:
+            failed.append(error)
+            continue
         if written:
             linked.append(link.path)
             hear(Linked(path=link.path))
+    if failed:
+        raise failed[0]  # the others were handed out first
     return tuple(linked), tuple(present), tuple(lost)
 
 

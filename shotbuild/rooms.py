@@ -296,6 +296,16 @@ class Rooms:
         if any(take.action == done.key for take in ledger.takes):
             self.warn(f"{done.step.name} came out with other bytes than the take that {ledger_file(shot)} has of it")
         path = self.inside(ledger_file(shot))
+        try:
+            self._append_take(done, shot, video, path)
+        except OSError as error:
+            raise StoreError(
+                f"{ledger_file(shot)} cannot be written, so {done.step.name} is not in it",
+                cause=str(error),
+                hint="make it writable and build again: the take is kept, and is entered then",
+            ) from error
+
+    def _append_take(self, done: Done, shot: str, video: Digest, path: Path) -> None:
         with files.locked(self.folder("locks") / f"ledger-{shot}.lock"):
             self._ledgers.pop(shot)
             ledger = self.ledger(shot)

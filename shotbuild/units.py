@@ -86,11 +86,12 @@ def decimal_text(value: Fraction, places: int = 2) -> str:
 
 
 def parse_rate(text: str) -> Fraction:
-    """Frames per second: `24`, `23.976`, `24000/1001`. Source of the NTSC values: SMPTE ST 12-1."""
+    """Frames per second: `24`, `23.976`, `24000/1001`, `25/2`. Source of the NTSC values: SMPTE ST 12-1."""
     rate = NTSC.get(text)
     if rate is None and (match := re.fullmatch(r"(\d{1,6})(?:/(\d{1,6}))?", text)) and int(match[2] or 1):
         rate = Fraction(int(match[1]), int(match[2] or 1))
-    if rate is None or not 1 <= rate <= 240:
+    # Containers and encoders take a rate that is closer than that to a whole one for the whole one.
+    if rate is None or not 1 <= rate <= 240 or (rate.denominator > 100 and rate.denominator != 1001):
         raise ValueError("a frame rate from 1 to 240, such as `24`, `23.976` or `24000/1001`")
     return rate
 

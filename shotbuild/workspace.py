@@ -50,8 +50,10 @@ class PlannedBuild:
 
 
 class Workspace:
-    """A project folder. hear: told of every event of a build, in the thread that called; rooms, offered: others than the
-    folder's own and the installed ones.
+    """A project folder as it was when it was first asked; open it again after an edit.
+
+    hear: told of every event of a build, in the thread that called; rooms, offered: others than the folder's own and the
+    installed ones.
 
     Errors of all methods: ShotbuildError and its kinds; nothing else is expected.
     """
@@ -191,7 +193,7 @@ class Workspace:
         lines = self._forecast(graph.part(self.whole, graph.with_needs(graph.network(self.whole), meant)))
         return tuple(line for line in lines if line.step.name in meant)
 
-    def graph(self, targets: Sequence[str] = (), *, form: str) -> str:
+    def graph(self, targets: Sequence[str] = (), *, form: str = "dot") -> str:
         """The plan as a drawing. form: `dot` or `mermaid`."""
         lines = self._forecast(self.whole)
         meant = self._meant(targets, lines) if targets else frozenset(line.step.name for line in lines)
@@ -199,7 +201,7 @@ class Workspace:
         states = {line.step.name: line.state for line in lines}
         return (drawing.dot if form == "dot" else drawing.mermaid)(plan, states)
 
-    def lock(self, *, update: bool) -> tuple[Lock, tuple[str, ...]]:
+    def lock(self, *, update: bool = False) -> tuple[Lock, tuple[str, ...]]:
         """The pins as they resolve now, and how they differ from the lock. update: writes them over the lock."""
         now = self.casting.resolved(self.rooms.tools(self.project))
         locked = self.rooms.read_lock()

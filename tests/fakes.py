@@ -86,7 +86,7 @@ class FakeStage:
     count: Count
     version: int = 1
 
-    def run(self, work: Work) -> None:
+    def run(self, work: Work) -> Operation | None:
         with self.count.lock:
             self.count.ran.append(self.name)
         if self.count.slow:
@@ -98,6 +98,7 @@ class FakeStage:
             read = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in seen.items()}
             content = canonical({"stage": self.name, "output": output, "parameters": work.parameters, "read": read})
             (work.into / output).write_text(content)
+        return Operation(provider="animatic", id=work.action[:8], submitted="") if self.name == "generate" else None
 
     def check(self, work: Work) -> None:
         pass

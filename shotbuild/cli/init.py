@@ -3,6 +3,7 @@
 import re
 from importlib.resources import files
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -43,7 +44,7 @@ def command(
     except OSError as error:
         raise PlanError(f"the project cannot be written to {folder}", cause=str(error)) from error
     console.out(f"{folder / 'shotbuild.yaml'}: project {called}")
-    console.err(f"next: cd {folder} && shotbuild plan && shotbuild deliver")
+    console.err(f"next: cd {quote(str(folder))} && shotbuild plan && shotbuild deliver")
     return 0
 
 

@@ -10,4 +10,9 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         print(f"shotbuild {__version__}")
         return
-    import_module("shotbuild.cli.app").run(sys.argv[1:])
+    try:
+        import_module("shotbuild.cli.app").run(sys.argv[1:])
+    except KeyboardInterrupt:
+        # Before a command had begun: nothing was started, nothing has to be resumed.
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)

@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from shotbuild.digest import manifest, of_text
 from shotbuild.engine.events import Event, Failed, Finished, Planned, Skipped, Started, Waiting
-from shotbuild.errors import Cancelled, GateError, InternalError, ShotbuildError
+from shotbuild.errors import Cancelled, InternalError, ShotbuildError
 from shotbuild.host import files
 from shotbuild.plan.bind import bind
 from shotbuild.plan.graph import Plan, upstream
@@ -33,8 +33,9 @@ class Orders:
     """How to build. source: a project file → its digest; bring: the same bytes into the store.
 
     lookup: step and action digest → a result whose bytes are all there; lane: the provider that a step asks, and how many
-    it takes at once; price: what one run of a step costs; run: executes one action; record: told of each step with its
-    result, before anyone else; locks: folder of lock files; jobs: how many run at once; frozen: generate nothing.
+    it takes at once; price: what one run of a step costs; run: executes one action; refuse: why a missing step may not be
+    made; record: told of each step with its result, before anyone else; locks: folder of lock files; jobs: how many run
+    at once.
     """
 
     source: Callable[[SourceFile], Digest]
@@ -47,7 +48,7 @@ class Orders:
     actions: ActionCache
     locks: Path
     jobs: int
-    frozen: bool
+    refuse: Callable[[Step], ShotbuildError | None]
     fail_fast: bool
     cancel: threading.Event
     hear: Callable[[Event], None]
@@ -175,12 +176,8 @@ class _Build:
         result = self.orders.lookup(step, job.digest)
         if result is not None:
             self._finish(job, result, ran=False)
-        elif step.generates and self.orders.frozen:
-            raise GateError(
-                f"{step.name} is missing, and a frozen build generates nothing",
-                location=step.location,
-                hint="build without --frozen where generating is allowed, then commit the ledger and share the store",
-            )
+        elif (refusal := self.orders.refuse(step)) is not None:
+            raise refusal
         elif job.digest in self.making:
             self.making[job.digest].followers.append(job)
         else:
@@ -251,9 +248,11 @@ class _Build:
             self._end(job, _bug(error))
             return
         self._release(job)
-        self._finish(job, result, ran=True)
-        for each in job.followers:
-            self._finish(each, result, ran=False)
+        for each in (job, *job.followers):
+            try:
+                self._finish(each, result, ran=each is job)
+            except ShotbuildError as error:
+                self._fail(each.step, error)
 
     def _end(self, job: _Job, error: ShotbuildError) -> None:
         self._release(job)

@@ -5,6 +5,7 @@ from collections.abc import Sequence as Rows
 from dataclasses import dataclass
 from fractions import Fraction
 
+from shotbuild.errors import SpecError
 from shotbuild.plan.graph import Link
 from shotbuild.plan.materials import Materials, ShotFilm
 from shotbuild.plan.timeline import Placed, Segment, frames_of, place, segments, total_frames
@@ -53,6 +54,8 @@ def cut_of(sequence: Sequence, films: Mapping[str, ShotFilm]) -> Cut:
     rate = sequence.format.rate
     lengths = {clip.shot: frames_of(films[clip.shot].seconds, rate) for clip in sequence.clips}
     placed = place(sequence.clips, lengths, rate)
+    for track in sequence.audio:
+        _check_track(track, total_frames(placed) / rate, rate)
     return Cut(
         sequence=sequence,
         placed=placed,
@@ -60,6 +63,16 @@ def cut_of(sequence: Sequence, films: Mapping[str, ShotFilm]) -> Cut:
         conformed=tuple(conform_name(clip.shot, sequence.format) for clip in sequence.clips),
         heard=tuple(clip.sound and films[clip.shot].sound is not None for clip in sequence.clips),
     )
+
+
+def _check_track(track: AudioTrack, seconds: Fraction, rate: Fraction) -> None:
+    if track.at.exact(rate) >= seconds:
+        raise SpecError(
+            f"{track.file} would start after the end of the cut",
+            location=track.location,
+            cause=f"it starts at {float(track.at.exact(rate)):.3f} s, the cut lasts {float(seconds):.3f} s",
+            hint="give it an earlier `at`",
+        )
 
 
 def conform_name(shot: str, format: Format) -> str:

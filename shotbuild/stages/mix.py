@@ -7,6 +7,7 @@ fraction), fade_in, fade_out.
 from dataclasses import replace
 from fractions import Fraction
 
+from shotbuild.errors import MediaError
 from shotbuild.host import process
 from shotbuild.media import sounds
 from shotbuild.media.checks import sound_is
@@ -14,7 +15,7 @@ from shotbuild.media.containers import container_of
 from shotbuild.media.probe import probe_sound
 from shotbuild.records import Fields
 from shotbuild.stages.interface import Work
-from shotbuild.units import samples
+from shotbuild.units import SAMPLE_RATE, samples
 
 
 class Mix:
@@ -50,6 +51,13 @@ def _heard(work: Work, name: str) -> sounds.Heard:
 
 
 def _track(row: Fields, heard: sounds.Heard) -> sounds.Track:
+    if row.integer("start") >= heard.samples:
+        raise MediaError(
+            f"nothing is left of {heard.path.name}",
+            cause=f"it is used from {row.integer('start') / SAMPLE_RATE:.3f} s on "
+            f"and lasts {float(heard.sound.seconds):.3f} s",
+            hint="`in` has to come before the end of the sound",
+        )
     return sounds.Track(
         heard=heard,
         at=row.integer("at"),

@@ -70,7 +70,7 @@ class DiskActions:
             raise StoreError(
                 "the action cache cannot be opened",
                 cause=str(error),
-                hint="check that the disk has room and can be written",
+                hint="check that you may write .shotbuild/cache/ and that the disk has room",
             ) from error
 
     def get(self, action: str) -> ActionResult | None:

@@ -252,3 +252,93 @@ def test_a_take_found_through_the_ledger_is_a_hit_without_it_afterwards(root: Pa
     for path in (root / "takes").iterdir():
         path.unlink()
     assert fake_workspace(root).build().generated == ()
+
+
+def test_a_build_that_is_stopped_before_it_begins_starts_nothing(root: Path) -> None:
+    cancel = threading.Event()
+    cancel.set()
+    count = Count()
+    built = fake_workspace(root, count).build(cancel=cancel)
+    assert count.ran == []
+    assert len(built.skipped) == len(fake_workspace(root).whole.steps)
+
+
+def test_fail_fast_holds_in_a_full_lane_too(root: Path) -> None:
+    edit(root, "shotbuild.yaml", "defaults:", "providers: {board: {use: animatic, at_once: 1}}\ndefaults:")
+    count = Count(fail={"generate": "no"})
+    fake_workspace(root, count).build(options=BuildOptions(jobs=4, fail_fast=True))
+    assert count.ran.count("generate") == 1
+
+
+def test_what_ended_while_a_build_was_interrupted_is_kept(root: Path) -> None:
+    def hear(event: Event) -> None:
+        if isinstance(event, Finished):
+            raise KeyboardInterrupt
+
+    count = Count(slow=0.05)
+    with pytest.raises(KeyboardInterrupt):
+        fake_workspace(root, count, hear=hear).build(options=BuildOptions(jobs=4))
+    again = Count()
+    fake_workspace(root, again).build()
+    assert len(count.ran) + len(again.ran) == len(fake_workspace(root).whole.steps)
+
+
+def test_a_bug_in_a_stage_costs_its_step_and_no_other(root: Path) -> None:
+    workspace = fake_workspace(root)
+
+    class Broken:
+        name, version = "mix", 1
+
+        def run(self, work: object) -> None:
+            raise KeyError("a bug")
+
+    workspace.registry.loaded["mix"] = Broken()  # type: ignore[assignment]
+    built = workspace.build()
+    assert [failure.step.name for failure in built.failed] == ["opening/mix"]
+    assert built.exit_code == 70
+    assert "opening/web/sh040" in built.ran
+
+
+def test_a_ledger_keeps_what_a_take_cost_and_gives_it_back(root: Path) -> None:
+    price = Price(amount=Fraction(3, 2), currency="USD", exact=True)
+    paid = FakeProvider(price_of_one=price)
+    limit = BuildOptions(max_cost=Money(Fraction(6), "USD"))
+    assert fake_workspace(root, provider=paid).build(options=limit).cost.known == (Money(Fraction(6), "USD"),)
+    (take,) = fake_workspace(root).rooms.ledger("sh010").takes
+    assert (take.price, take.operation and take.operation.provider) == (price, "animatic")
+    assert take.operation is not None
+    for path in (root / ".shotbuild/cache").iterdir():
+        path.unlink()
+    assert fake_workspace(root, provider=paid).build(options=limit).generated == ()
+    kept = fake_workspace(root).rooms.actions.get(take.action)
+    assert kept is not None
+    assert (kept.price, kept.operation) == (price, take.operation)
+
+
+def test_the_lower_of_two_limits_holds(root: Path) -> None:
+    edit(root, "shotbuild.yaml", "defaults:", "budget: {limit: 1 USD}\ndefaults:")
+    paid = FakeProvider(price_of_one=Price(amount=Fraction(3, 2), currency="USD", exact=True))
+    with pytest.raises(LimitReached, match=r"the limit is 1\.00 USD"):
+        fake_workspace(root, provider=paid).build(options=BuildOptions(max_cost=Money(Fraction(100), "USD")))
+
+
+def test_a_sound_that_would_start_after_the_cut_is_refused(root: Path) -> None:
+    edit(root, "specs/opening.yaml", "gain: -6dB", "at: 60s, gain: -6dB")
+    with pytest.raises(SpecErrors) as told:
+        fake_workspace(root).plan()
+    assert "would start after the end of the cut" in told.value.errors[0].message
+
+
+def test_a_damaged_take_that_cost_money_is_not_made_again_unasked(root: Path) -> None:
+    paid = FakeProvider(price_of_one=Price(amount=Fraction(3, 2), currency="USD", exact=True))
+    fake_workspace(root, provider=paid).build(options=BuildOptions(max_cost=Money(Fraction(6), "USD")))
+    (take,) = fake_workspace(root).rooms.ledger("sh010").takes
+    blob = fake_workspace(root).rooms.blobs.path(take.video)
+    blob.chmod(0o644)
+    blob.write_bytes(b"x" * take.video.size)
+    (root / "out/shots/sh010.mp4").unlink()
+    count = Count()
+    built = fake_workspace(root, count, paid).build()
+    assert "generate" not in count.ran
+    assert [failure.step.name for failure in built.failed] == ["sh010/t1"]
+    assert "costs money" in built.failed[0].error.message

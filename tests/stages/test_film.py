@@ -273,8 +273,21 @@ def test_a_short_sound_is_followed_by_silence(mix, level):
     found = mix([{"input": "x", "start": 90000, "length": 20000, "fade_out": 1000}], {"x": level})
     assert found[:5000] == pytest.approx(0.25, abs=1e-4)
     assert not found[6000:].any()
-    assert not mix([{"input": "x", "start": 96001}], {"x": level}).any()
     assert not mix([{"input": "x", "at": 50000}], {"x": level}).any()
+
+
+def test_a_sound_used_from_after_its_end_is_refused(mix, level):
+    with pytest.raises(MediaError, match="nothing is left of"):
+        mix([{"input": "x", "start": 96000}], {"x": level})
+
+
+def test_many_sounds_are_mixed_in_groups_to_the_same_sum(mix, level):
+    rows = [{"input": f"x{index:02d}", "at": 400 * index, "length": 1000} for index in range(60)]
+    found = mix(rows, {row["input"]: level for row in rows})
+    counts = np.zeros(len(found))
+    for row in rows:
+        counts[row["at"] : row["at"] + 1000] += 1
+    assert np.abs(found.reshape(len(found), -1)[:, 0] - np.clip(0.25 * counts, -1, 1)).max() < 1e-3
 
 
 def test_one_file_may_be_heard_twice_and_in_any_form(mix, make, level):

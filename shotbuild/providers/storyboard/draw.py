@@ -37,7 +37,7 @@ def encode_argv(ffmpeg: Path, request: Request, pcm: Path | None, into: Path) ->
         str(ffmpeg), "-nostdin", "-hide_banner", "-v", "error", "-y",
         *whitelist, *picture, "-i", "pipe:0", *hearing,
         "-map", "0:v", "-c:v", "libx264", "-threads", "1", "-preset", "faster", "-crf", "14", "-pix_fmt", "yuv420p",
-        "-g", str(max(1, int(rate * 2))), "-x264-params", "open-gop=0", *tags, "-fps_mode", "cfr",
+        "-g", str(max(1, int(rate * 2))), "-x264-params", "open-gop=0", *tags, "-r", str(rate), "-fps_mode", "cfr",
         *sound_out,
         "-map_metadata", "-1", "-map_chapters", "-1",
         "-fflags", "+bitexact", "-flags:v", "+bitexact", "-flags:a", "+bitexact",
