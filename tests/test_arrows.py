@@ -30,13 +30,13 @@ ALONE = {
     "ffmpeg": "media",
     "av": "media",
     "PIL": "providers",
+    "numpy": "providers",
     "typer": "cli",
     "rich": "cli",
     "subprocess": "host",
-    "httpx": "host",
 }
-# filelock and numpy have two homes each, for the reasons that shotbuild/README.md gives.
-SHARED = {"filelock": {"host", "engine"}, "numpy": {"providers", "media"}}
+# filelock has two homes, for the reason that shotbuild/README.md gives.
+SHARED = {"filelock": {"host", "engine"}}
 
 
 def rank(room: str) -> int:
