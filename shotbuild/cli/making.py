@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -10,6 +10,7 @@ from types import FrameType
 
 from shotbuild.cli import console
 from shotbuild.cli.display import Display, JsonLines, Plain, summary_json, summary_text
+from shotbuild.cli.options import FailFast, Frozen, Jobs, JsonOption, MaxCost, ProjectOption, Targets
 from shotbuild.engine.estimate import bill
 from shotbuild.errors import PlanError, ShotbuildError
 from shotbuild.making import BuildOptions, Built
@@ -19,25 +20,28 @@ from shotbuild.workspace import open_project
 NOTHING = Built(ran=(), cached=(), generated=(), failed=(), skipped=(), linked=(), present=(), cost=bill(()), seconds=0.0)
 
 
-def build_and_report(
-    what: str,
-    targets: list[str],
-    project: Path,
-    *,
-    jobs: int | None,
-    frozen: bool,
-    fail_fast: bool,
-    max_cost: str | None,
-    json: bool,
-) -> int:
-    """Builds or delivers, shows it as it goes, prints the summary and returns the exit code."""
-    try:
-        return _built(what, targets, project, options=_options(jobs, frozen, fail_fast, max_cost), json=json)
-    except ShotbuildError as error:
-        if json:
-            console.line({"event": "error", "errors": console.problems(error)})
-            console.line(summary_json(NOTHING))
-        raise
+def command_for(what: str) -> Callable[..., int]:
+    """The command that builds (`build`) or delivers (`deliver`): shows it as it goes, sums it up, gives the exit code."""
+
+    def command(
+        targets: Targets = None,
+        project: ProjectOption = Path(),
+        jobs: Jobs = None,
+        frozen: Frozen = False,
+        fail_fast: FailFast = False,
+        max_cost: MaxCost = None,
+        json: JsonOption = False,
+    ) -> int:
+        options = _options(jobs, frozen, fail_fast, max_cost)
+        try:
+            return _built(what, targets or [], project, options=options, json=json)
+        except ShotbuildError as error:
+            if json:
+                console.line({"event": "error", "errors": console.problems(error)})
+                console.line(summary_json(NOTHING))
+            raise
+
+    return command
 
 
 def _options(jobs: int | None, frozen: bool, fail_fast: bool, max_cost: str | None) -> BuildOptions:
