@@ -7,7 +7,6 @@ decided in `plan` and `engine`.
 import os
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -19,10 +18,10 @@ from shotbuild.errors import Location, ShotbuildError, SpecError, SpecErrors, St
 from shotbuild.host import files
 from shotbuild.host.memory import Memory, settled, stamp_of
 from shotbuild.host.tools import VARIABLE, find_ffmpeg, identify, joiner
+from shotbuild.ledgers import Ledgers
 from shotbuild.plan.graph import Link
 from shotbuild.plugins import load
-from shotbuild.records import ActionResult, Digest, Footage, Lock, Project, SourceFile, Step, Take, Tool
-from shotbuild.spec.ledger import Ledger, ledger_file, next_number, read_ledger, take_line
+from shotbuild.records import ActionResult, Digest, Footage, Lock, Project, SourceFile, Step, Tool
 from shotbuild.spec.lockfile import FILE, lock_text, read_lock
 from shotbuild.store.actions import DiskActions
 from shotbuild.store.blobs import FolderBlobs
@@ -32,7 +31,6 @@ PROBE = 1  # goes up when `media.probe` would say something else of the same byt
 LINK_DEPTH = 3  # .shotbuild/store/cas/ab
 OUT = "out"
 Seen = TypeVar("Seen")
-EMPTY = Ledger(takes=(), last=(), unknown=())
 
 
 # Probing needs PyAV, which a project without new plates and sounds has no reason to wait for.
@@ -60,7 +58,6 @@ class Rooms:
         self.root = root.resolve()
         self.warn = warn
         self._identify, self._measure, self._hear = identify, measure, hear
-        self._ledgers: dict[str, Ledger] = {}
         self._sources: dict[str, Digest] = {}
 
     @cached_property
@@ -90,6 +87,10 @@ class Rooms:
     @cached_property
     def actions(self) -> DiskActions:
         return DiskActions(self.hidden / "cache", self.warn)
+
+    @cached_property
+    def ledgers(self) -> Ledgers:
+        return Ledgers(self._read, self.inside, self.folder("locks"), self.blobs.has, self.warn)
 
     def folder(self, name: str) -> Path:
         folder = self.hidden / name
@@ -212,7 +213,7 @@ class Rooms:
         """A result whose bytes are all here: from the action cache, or a take that the shot's ledger names."""
         result = self.actions.get(action)
         if result is None and step.generates:
-            result = self._recorded(step, action)
+            result = self.ledgers.recorded(step, action)
         if result is None or tuple(name for name, _ in result.outputs) != step.outputs:
             return None
         return result if all(self.blobs.has(digest) for _, digest in result.outputs) else None
@@ -229,15 +230,7 @@ class Rooms:
             if self.actions.get(done.key) is None:
                 # Found through the ledger: from now on it is a hit without it.
                 self.actions.put(done.key, done.result, manifest(done.action))
-            self._enter_take(done)
-
-    def ledger(self, shot: str) -> Ledger:
-        if shot not in self._ledgers:
-            text = self._read(ledger_file(shot))
-            self._ledgers[shot] = EMPTY if text is None else read_ledger(shot, text)
-            for kind in self._ledgers[shot].unknown:
-                self.warn(f"the ledger of {shot} has `{kind}` events, which this version of shotbuild does not know")
-        return self._ledgers[shot]
+            self.ledgers.enter(done)
 
     def link(self, link: Link, digest: Digest, *, hard: bool) -> bool:
         """Puts a result under its human name, unless it is there already; True when it was put there."""
@@ -275,58 +268,6 @@ class Rooms:
             return True
         return of_file(target) == digest
 
-    def _recorded(self, step: Step, action: str) -> ActionResult | None:
-        for shot in step.shots:
-            for take in self.ledger(shot).takes:
-                if take.action == action and self.blobs.has(take.video):
-                    return ActionResult(
-                        outputs=((take.output, take.video),),
-                        milliseconds=take.milliseconds,
-                        price=take.price,
-                        operation=take.operation,
-                    )
-        return None
-
-    def _enter_take(self, done: Done) -> None:
-        """Appends the take's event, once: other builds and merges may have brought it already."""
-        shot, video = done.step.shots[0], done.result.outputs[0][1]
-        ledger = self.ledger(shot)
-        if _knows(ledger, done.key, video):
-            return
-        if any(take.action == done.key for take in ledger.takes):
-            self.warn(f"{done.step.name} came out with other bytes than the take that {ledger_file(shot)} has of it")
-        path = self.inside(ledger_file(shot))
-        try:
-            self._append_take(done, shot, video, path)
-        except OSError as error:
-            raise StoreError(
-                f"{ledger_file(shot)} cannot be written, so {done.step.name} is not in it",
-                cause=str(error),
-                hint="make it writable and build again: the take is kept, and is entered then",
-            ) from error
-
-    def _append_take(self, done: Done, shot: str, video: Digest, path: Path) -> None:
-        with files.locked(self.folder("locks") / f"ledger-{shot}.lock"):
-            self._ledgers.pop(shot)
-            ledger = self.ledger(shot)
-            if not _knows(ledger, done.key, video):
-                take = Take(
-                    shot=shot,
-                    number=next_number(ledger),
-                    seed=done.action.recipe.parameters.integer("seed"),
-                    action=done.key,
-                    recipe=done.action.recipe,
-                    inputs=tuple((name, digest.sha256) for name, digest in done.action.inputs),
-                    output=done.result.outputs[0][0],
-                    video=video,
-                    price=done.result.price,
-                    milliseconds=done.result.milliseconds,
-                    operation=done.result.operation,
-                    made=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-                )
-                files.append_line(path, take_line(take, ledger.last))
-            self._ledgers.pop(shot)
-
     def _read(self, path: str) -> str | None:
         """A text file of the project, None when there is none. Errors: SpecError when it is not UTF-8 text."""
         try:
@@ -362,10 +303,6 @@ def _refuse_links(folder: Path, depth: int) -> None:
             )
         if depth > 1 and entry.is_dir(follow_symlinks=False):
             _refuse_links(Path(entry.path), depth - 1)
-
-
-def _knows(ledger: Ledger, action: str, video: Digest) -> bool:
-    return any(take.action == action and take.video == video for take in ledger.takes)
 
 
 def _kept_footage(row: object) -> Footage | None:

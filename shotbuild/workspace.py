@@ -116,7 +116,7 @@ class Workspace:
         """Checks everything that can be checked without building: specs, cuts, ledgers and lock. Errors: SpecErrors, …"""
         project = self.project
         checks: list[Callable[[], object]] = [self.rooms.read_lock, lambda: self.rooms.check_sounds(project)]
-        checks += [partial(self.rooms.ledger, shot.name) for shot in project.shots]
+        checks += [partial(self.rooms.ledgers.of, shot.name) for shot in project.shots]
         errors: list[SpecError] = []
         checks.append(partial(getattr, self, "whole"))
         for check in checks:
@@ -182,7 +182,7 @@ class Workspace:
             self.project,
             self.whole,
             lines,
-            takes=lambda shot: len(self.rooms.ledger(shot).takes),
+            takes=lambda shot: len(self.rooms.ledgers.of(shot).takes),
             linked=self.rooms.is_linked,
             meant=meant,
         )

@@ -17,10 +17,10 @@ RANKS = (
     ("stages",),
     ("engine",),
     ("plugins",),
-    ("rooms", "casting", "standing", "revision", "making", "workspace"),
+    ("ledgers", "rooms", "casting", "standing", "revision", "making", "workspace"),
     ("cli",),
 )
-TOGETHER = {"records", "digest", "units", "rooms", "casting", "standing", "revision", "making", "workspace"}
+TOGETHER = {"records", "digest", "units", "ledgers", "rooms", "casting", "standing", "revision", "making", "workspace"}
 ALONE = {
     "yaml": "spec",
     "jinja2": "spec",

@@ -304,7 +304,7 @@ def test_a_ledger_keeps_what_a_take_cost_and_gives_it_back(root: Path) -> None:
     paid = FakeProvider(price_of_one=price)
     limit = BuildOptions(max_cost=Money(Fraction(6), "USD"))
     assert fake_workspace(root, provider=paid).build(options=limit).cost.known == (Money(Fraction(6), "USD"),)
-    (take,) = fake_workspace(root).rooms.ledger("sh010").takes
+    (take,) = fake_workspace(root).rooms.ledgers.of("sh010").takes
     assert (take.price, take.operation and take.operation.provider) == (price, "animatic")
     assert take.operation is not None
     for path in (root / ".shotbuild/cache").iterdir():
@@ -332,7 +332,7 @@ def test_a_sound_that_would_start_after_the_cut_is_refused(root: Path) -> None:
 def test_a_damaged_take_that_cost_money_is_not_made_again_unasked(root: Path) -> None:
     paid = FakeProvider(price_of_one=Price(amount=Fraction(3, 2), currency="USD", exact=True))
     fake_workspace(root, provider=paid).build(options=BuildOptions(max_cost=Money(Fraction(6), "USD")))
-    (take,) = fake_workspace(root).rooms.ledger("sh010").takes
+    (take,) = fake_workspace(root).rooms.ledgers.of("sh010").takes
     blob = fake_workspace(root).rooms.blobs.path(take.video)
     blob.chmod(0o644)
     blob.write_bytes(b"x" * take.video.size)
