@@ -14,7 +14,7 @@ from shotbuild.engine.build import Orders, Report, build
 from shotbuild.engine.estimate import Bill, bill
 from shotbuild.engine.events import Event, Failed, Linked, Skipped
 from shotbuild.engine.execute import Workshop, clear_leftovers, execute
-from shotbuild.errors import BytesLost, GateError, ShotbuildError
+from shotbuild.errors import BytesLost, GateError, ShotbuildError, StoreError
 from shotbuild.host import files
 from shotbuild.plan.graph import Plan
 from shotbuild.plugins import Registry
@@ -118,7 +118,7 @@ def _unpaid(casting: Casting, step: Step) -> ShotbuildError | None:
     """What was lost while the build ran was in nobody's price: it is made again only where that is free."""
     if casting.price(step).amount == 0:
         return None
-    return BytesLost(
+    return StoreError(
         f"the bytes of {step.name} were damaged, and making them again costs money",
         location=step.location,
         hint="bring them back from a copy of the store, or build again: `shotbuild plan` shows the price",

@@ -59,6 +59,7 @@ class Rooms:
         self.warn = warn
         self._identify, self._measure, self._hear = identify, measure, hear
         self._sources: dict[str, Digest] = {}
+        self._restored: set[str] = set()
 
     @cached_property
     def hidden(self) -> Path:
@@ -214,6 +215,8 @@ class Rooms:
         result = self.actions.get(action)
         if result is None and step.generates:
             result = self.ledgers.recorded(step, action)
+            if result is not None:
+                self._restored.add(action)
         if result is None or tuple(name for name, _ in result.outputs) != step.outputs:
             return None
         return result if all(self.blobs.has(digest) for _, digest in result.outputs) else None
@@ -227,7 +230,7 @@ class Rooms:
         """Keeps what a step gave: in the memory, and for a take that its ledger does not have yet, in the ledger."""
         self.memory.table("built")[done.step.name] = done.key
         if done.step.generates:
-            if self.actions.get(done.key) is None:
+            if done.key in self._restored:
                 # Found through the ledger: from now on it is a hit without it.
                 self.actions.put(done.key, done.result, manifest(done.action))
             self.ledgers.enter(done)

@@ -265,10 +265,10 @@ class Workspace:
         if options.frozen or all(self.casting.price(step).amount == 0 for step in plan.steps if step.generates):
             return
         missing = [line.step for line in self._forecast(plan) if line.step.generates and line.state != CACHED]
-        limits = [limit for limit in (options.max_cost, self.project.budget.limit) if limit is not None]
         cost = bill(self.casting.price(step) for step in missing)
-        check_budget(cost, limits[0] if limits else None)
-        check_budget(cost, limits[-1] if limits else None)
+        given = [limit for limit in (options.max_cost, self.project.budget.limit) if limit is not None]
+        for limit in given or (None,):
+            check_budget(cost, limit)
 
     @property
     def _ffmpeg(self) -> Pin:

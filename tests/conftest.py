@@ -1,5 +1,6 @@
 """Fakes that specs are loaded against, a way to write projects, and golden files."""
 
+import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from shotbuild.errors import SpecErrors, render
+from shotbuild.host.tools import find_ffmpeg
 from shotbuild.records import Project
 from shotbuild.spec.fields import Field, choice, factor, integer, size, text, truth
 from shotbuild.spec.load import Tables, load, read_line
 
+Make = Callable[..., Path]
 PROJECT = """\
 shotbuild: 1
 project: lighthouse
@@ -120,3 +123,18 @@ def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
         assert found == path.read_text(encoding="utf-8")
 
     return check
+
+
+@pytest.fixture(scope="session")
+def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
+    """make("name.mp4", "-f", "lavfi", …): runs ffmpeg once per name and gives the file."""
+    folder = tmp_path_factory.mktemp("sources")
+
+    def made(name: str, *arguments: str) -> Path:
+        path = folder / name
+        if not path.exists():
+            argv = [str(find_ffmpeg(None)), "-hide_banner", "-loglevel", "error", "-y", *arguments, str(path)]
+            subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
+        return path
+
+    return made

@@ -7,7 +7,6 @@ from shotbuild.errors import MediaError
 from shotbuild.media.probe import Picture, Probe, probe, probe_sound
 from shotbuild.units import SAMPLE_RATE, Size, round_half_up, samples
 
-AAC_FRAME = 1024
 HINT = "this is a fault of shotbuild or of this ffmpeg: run `shotbuild doctor` and report it"
 
 
@@ -29,14 +28,12 @@ def picture_is(path: Path, *, frames: int, size: Size, rate: Fraction, pixels: s
     return found
 
 
-def sound_is(path: Path, *, length: int, slack: int = 0) -> None:
-    """48 kHz stereo, so many samples; slack: how many it may be off."""
+def sound_is(path: Path, *, length: int) -> None:
+    """48 kHz stereo, so many samples."""
     sound = probe_sound(path)
     _equal(path, "sample rate", sound.rate, SAMPLE_RATE)
     _equal(path, "channels", sound.channels, 2)
-    there = round_half_up(sound.seconds * SAMPLE_RATE)
-    if abs(there - length) > slack:
-        _equal(path, "samples", there, length)
+    _equal(path, "samples", round_half_up(sound.seconds * SAMPLE_RATE), length)
 
 
 def ends_together(path: Path, found: Probe, frames: int, rate: Fraction, slack: int = 1) -> None:

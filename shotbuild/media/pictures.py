@@ -12,7 +12,6 @@ from shotbuild.media.geometry import Placing
 from shotbuild.units import rate_text
 
 SCALERS = ("lanczos", "spline36", "spline16")
-RGB = "gbrp"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,29 +1,11 @@
 """Odd source files, made once per run by the wheel's ffmpeg."""
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from shotbuild.host.tools import find_ffmpeg
-
 Make = Callable[..., Path]
-
-
-@pytest.fixture(scope="session")
-def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
-    """make("name.mp4", "-f", "lavfi", …): runs ffmpeg once per name and gives the file."""
-    folder = tmp_path_factory.mktemp("sources")
-
-    def made(name: str, *arguments: str) -> Path:
-        path = folder / name
-        if not path.exists():
-            argv = [str(find_ffmpeg(None)), "-hide_banner", "-loglevel", "error", "-y", *arguments, str(path)]
-            subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
-        return path
-
-    return made
 
 
 @pytest.fixture(scope="session")

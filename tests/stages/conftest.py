@@ -1,6 +1,5 @@
 """Runs one stage as the engine does, on odd sources made by the wheel's ffmpeg."""
 
-import subprocess
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,21 +16,6 @@ Run = Callable[..., Path]
 Make = Callable[..., Path]
 NUMBERED = "nullsrc=s=64x36:r={rate},geq=lum=16+4*N:cb=128:cr=128,trim=end_frame={frames}"
 TAGGED = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"
-
-
-@pytest.fixture(scope="session")
-def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
-    """make("name.mp4", "-f", "lavfi", …): runs ffmpeg once per name and gives the file."""
-    folder = tmp_path_factory.mktemp("sources")
-
-    def made(name: str, *arguments: str) -> Path:
-        path = folder / name
-        if not path.exists():
-            argv = [str(find_ffmpeg(None)), "-hide_banner", "-loglevel", "error", "-y", *arguments, str(path)]
-            subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
-        return path
-
-    return made
 
 
 @pytest.fixture(scope="session")

@@ -118,21 +118,6 @@ def tree(chance: Chance) -> list[Outline]:
     return shapes
 
 
-def bare_tree(chance: Chance) -> list[Outline]:
-    shapes: list[Outline] = []
-
-    def branch(at: Point, degrees: float, long: float, wide: float, depth: int) -> None:
-        step = round(degrees * TURN / 360)
-        end = (at[0] + sine(step) / 65536 * long, at[1] - sine(step + 256) / 65536 * long)
-        shapes.extend(limb(at, end, wide, wide * 0.62))
-        if depth:
-            for turn_by in (-chance.between(16, 38), chance.between(14, 36)):
-                branch(end, degrees + turn_by, long * chance.between(0.62, 0.8), wide * 0.62, depth - 1)
-
-    branch((0, 0.02), chance.between(-4, 4), 0.32, 0.035, 5)
-    return shapes
-
-
 def palm(chance: Chance) -> list[Outline]:
     top = (chance.between(-0.16, 0.16), -0.86)
     shapes = [curve([(-0.03, 0.02), (top[0] * 0.4 - 0.02, -0.45), (top[0] - 0.012, top[1]), (top[0] + 0.012, top[1]),
