@@ -3,12 +3,15 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 from shotbuild.records import Action, Digest, Fields, Pin, Recipe, Value
 
 CHUNK = 1 << 20
+FIRST_FRAME = "first_frame"
+"""The role of the picture that a take starts on."""
 
 
 def canonical(value: object) -> str:
@@ -31,6 +34,20 @@ def recipe_fields(recipe: Recipe) -> Fields:
             ("version", recipe.version),
         )
     )
+
+
+def request_text(recipe: Recipe, inputs: Mapping[str, str], continues: str | None) -> str:
+    """What a take was asked for, as text. inputs: role → sha256; continues: sha256 of the clip that it goes on from, in
+    place of that clip's last frame, which nobody knows before it was cut out."""
+    shown = {role: sha256 for role, sha256 in inputs.items() if continues is None or role != FIRST_FRAME}
+    return canonical({"continues": continues, "inputs": shown, "recipe": recipe_fields(recipe)})
+
+
+def asked_of(recipe: Recipe, first_seed: int, inputs: Mapping[str, str], continues: str | None) -> str:
+    """The digest that all takes of one recipe share: of their request but for which of them it is."""
+    alike = {name: value for name, value in recipe.parameters if name != "take"} | {"seed": first_seed}
+    parameters = Fields(tuple(sorted(alike.items())))
+    return of_text(request_text(replace(recipe, parameters=parameters), inputs, continues)).sha256
 
 
 def manifest(action: Action) -> str:

@@ -7,7 +7,8 @@ ShotbuildError            expected: a message, no traceback
   ProcessError     1      argv, exit code or signal, last lines of stderr   Cancelled: stopped because it was asked to
   MediaError       1      a picture or sound file is not what it has to be
   StoreError       1      the store cannot be used    BytesLost: a blob is missing or does not match its digest
-  GateError        3      --frozen, checks
+  GateError        3      --frozen, --strict, checks
+  NeedsPerson      5      decisions that contradict each other
   LimitReached     6      budget or take limit
 anything else      70     our bug                      InternalError: one that the other steps survived
 """
@@ -126,6 +127,12 @@ class BytesLost(StoreError):
 
 class GateError(ShotbuildError):
     exit_code = 3
+
+
+class NeedsPerson(ShotbuildError):
+    """Only a person can say how it goes on, such as which of two approvals holds."""
+
+    exit_code = 5
 
 
 class InternalError(ShotbuildError):

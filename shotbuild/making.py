@@ -17,6 +17,7 @@ from shotbuild.engine.execute import Workshop, clear_leftovers, execute
 from shotbuild.errors import BytesLost, GateError, ShotbuildError, StoreError
 from shotbuild.host import files
 from shotbuild.plan.graph import Plan
+from shotbuild.plan.shoot import CHOOSE
 from shotbuild.plugins import Registry
 from shotbuild.records import Lock, Project, Step
 from shotbuild.rooms import Rooms
@@ -30,12 +31,19 @@ HEALINGS = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOptions:
-    """jobs: steps at once, None = one per core; frozen: generate nothing and hold the lock; max_cost: for this build."""
+    """jobs: steps at once, None = one per core; frozen: generate nothing and hold the lock; kept_only: generate nothing;
+    strict: deliver only what is approved; max_cost: for this build."""
 
     jobs: int | None = None
     frozen: bool = False
+    kept_only: bool = False
+    strict: bool = False
     fail_fast: bool = False
     max_cost: Money | None = None
+
+    @property
+    def generates(self) -> bool:
+        return not (self.frozen or self.kept_only)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,14 +80,14 @@ def make(
     began = time.monotonic()
     hold_lock(rooms, casting.resolved(rooms.tools(project)), frozen=options.frozen)
     try:
-        refuse = _frozen if options.frozen else _allowed
+        refuse = partial(_refusal, plan, _allowed if options.generates else _frozen)
         report = _run(plan, project, rooms, registry, casting, options, cancel, hear, refuse)
         linked, present, lost = _link(plan, report, project, rooms, hear)
         for _ in range(HEALINGS):
             if cancel.is_set() or not (lost or any(isinstance(failure.error, BytesLost) for failure in report.failed)):
                 break
             # Damaged bytes were set aside, so the step that made them is missing now, and is made again.
-            again = _frozen if options.frozen else partial(_unpaid, casting)
+            again = partial(_refusal, plan, partial(_unpaid, casting) if options.generates else _frozen)
             report = _joined(report, _run(plan, project, rooms, registry, casting, options, cancel, hear, again))
             linked, present, lost = _link(plan, report, project, rooms, hear)
         if lost:
@@ -102,6 +110,22 @@ def make(
 
 def _allowed(_: Step) -> ShotbuildError | None:
     return None
+
+
+def _refusal(plan: Plan, otherwise: Callable[[Step], ShotbuildError | None], step: Step) -> ShotbuildError | None:
+    """Why a step that nobody has made may not be made. Bytes that a person chose are never made anew."""
+    if step.recipe.stage != CHOOSE:
+        return otherwise(step)
+    choice = plan.chosen[step.shots[0]]
+    assert choice.take is not None, "a chosen step stands for a take"
+    take, people = choice.take, ", ".join(dict.fromkeys(decision.by for decision in choice.decisions))
+    return StoreError(
+        f"the bytes of {choice.shot} t{take.number} are not in the store, and a take that was chosen is never made anew",
+        location=step.location,
+        cause=f"{take.name}, sha256 {take.video.sha256}, {take.video.size} bytes, {choice.how} by {people}",
+        hint=f"bring them from a copy of the store (`shotbuild store check --from FOLDER`), or let go of them with "
+        f"`shotbuild reopen {choice.shot}`",
+    )
 
 
 def _frozen(step: Step) -> ShotbuildError | None:

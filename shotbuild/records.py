@@ -1,7 +1,8 @@
 """The nouns. Read this file first. All are frozen values that can be printed, compared and pickled.
 
 A person writes a Project of Shots, Sequences and Deliverables. `plan` turns it into Steps; a Step whose inputs are known
-is an Action; running an Action gives an ActionResult; a generated result that was recorded in a ledger is a Take.
+is an Action; running an Action gives an ActionResult; a generated result that was recorded in a ledger is a Take, and
+what people say of takes is a Decision.
 `Location` (where in a file something was written) stands in `errors`, because errors need it too.
 """
 
@@ -141,7 +142,8 @@ class Shot:
     """What should be seen. Either `plate` (an existing file) or `prompt` (rendered) with a provider; never both.
 
     seed: None = derived from the names; takes: how many to make; continues: the shot on whose last frame it starts;
-    settings: the provider's own fields; priority: higher runs earlier; fit: how a picture of another shape is placed.
+    settings: the provider's own fields; priority: higher runs earlier; fit: how a picture of another shape is placed;
+    moved: the name that it had before.
     """
 
     name: str
@@ -161,6 +163,7 @@ class Shot:
     tags: tuple[str, ...]
     priority: int
     fit: str
+    moved: str | None = None
     location: Location = field(compare=False)
 
 
@@ -241,7 +244,9 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """All that was written, settled: names, units, references and defaults. Mappings are sorted by name."""
+    """All that was written, settled: names, units, references and defaults. Mappings are sorted by name.
+
+    approvals: the roles that have to approve a take before `deliver --strict` passes."""
 
     name: str
     format: Format
@@ -251,6 +256,7 @@ class Project:
     deliverables: tuple[Deliverable, ...]
     budget: Budget
     settings: Settings
+    approvals: tuple[str, ...]
     files: tuple[str, ...]
     """Every spec and template that was read, relative to the root."""
 
@@ -285,10 +291,21 @@ Origin: TypeAlias = Output | SourceFile | Chosen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """What makes a generating step one take of its shot. ordinal: among the takes of its recipe, from 1; first_seed: of
+    the first of them; continues: the clip on whose last frame it starts, None = none."""
+
+    ordinal: int
+    first_seed: int
+    continues: Origin | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """A Recipe and what it reads. name: unique in the plan; inputs: name → origin; outputs: file names it makes.
 
-    shots, sequence, deliverable: what it belongs to, for people and selectors; generates: it asks a provider.
+    cites: name → origin of what its result names but does not read; bound by digest into its parameters;
+    shots, sequence, deliverable: what it belongs to, for people and selectors; asking: of a step that asks a provider.
     """
 
     name: str
@@ -298,10 +315,16 @@ class Step:
     shots: tuple[str, ...] = ()
     sequence: str | None = None
     deliverable: str | None = None
-    generates: bool = False
+    asking: Asking | None = None
+    cites: tuple[tuple[str, Origin], ...] = ()
     priority: int = 0
     tags: tuple[str, ...] = ()
     location: Location = field(compare=False)
+
+    @property
+    def generates(self) -> bool:
+        """Whether it asks a provider for a take."""
+        return self.asking is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,35 +358,138 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a provider said of one take. pin: what it says that it used, None = it says nothing; charged: what it took for
+    it, None = it does not say; record: JSON of all that was sent and all that came back, without keys."""
+
+    operation: Operation
+    pin: Pin | None
+    charged: Price | None
+    record: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ActionResult:
-    """What an Action gave. outputs: name → bytes; milliseconds: how long it ran; operation: of a provider, if any."""
+    """What an Action gave. outputs: name → bytes; milliseconds: how long it ran; price: as it was estimated before.
+
+    Of a provider: operation; pin, charged: as in its Answer; record: the Answer's record, in the store."""
 
     outputs: tuple[tuple[str, Digest], ...]
     milliseconds: int
     price: Price = FREE
     operation: Operation | None = None
+    pin: Pin | None = None
+    charged: Price | None = None
+    record: Digest | None = None
 
     def output(self, name: str) -> Digest:
         return dict(self.outputs)[name]
 
 
+# --- ledgers: what was made once, and what people said of it ----------------------------------------------------------
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Take:
-    """One generated result of a shot, as its ledger has it. number: unique in the shot; action: digest of its manifest;
-    inputs: name → sha256; output: the name under which the action gives its video; made: ISO 8601, UTC."""
+    """One generated result of a shot. id: of its event; after: the events that it follows; number: its everyday name.
 
+    ordinal, first_seed: as in `Asking`; asked: digest of its request but for ordinal and seed, so that takes of one recipe
+    have one; action: digest of the action that made it; output: the name under which that gives the video; video: its
+    bytes; record: of its Answer, None where there is none; seconds: exact length of the picture; sound: has it any;
+    foreign: it was made elsewhere, so asked and action are empty; made: ISO 8601, UTC; line: the event as it is written,
+    which says everything else.
+    """
+
+    id: str
+    after: tuple[str, ...]
     shot: str
     number: int
-    seed: int
+    ordinal: int
+    seed: int | None
+    asked: str
     action: str
-    recipe: Recipe
-    inputs: tuple[tuple[str, str], ...]
     output: str
     video: Digest
-    price: Price
-    milliseconds: int
-    operation: Operation | None
+    record: Digest | None
+    seconds: Fraction
+    sound: bool
+    foreign: bool
     made: str
+    line: str = field(repr=False)
+    location: Location = field(compare=False)
+
+    @property
+    def name(self) -> str:
+        """The name that survives merges: `sh010@9b1c4e7a`."""
+        return f"{self.shot}@{self.video.short}"
+
+
+PICK, APPROVE, REJECT, REOPEN, NOTE, MOVE, RESTORE = "pick", "approve", "reject", "reopen", "note", "move", "restore"
+DECISIONS = (PICK, APPROVE, REJECT, REOPEN, NOTE, MOVE, RESTORE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a person said. kind: one of DECISIONS; video: sha256 of the take that it is about; by: name and mail; why: the
+    reason, or the text of a note; role: of who approves; frames: first and last, from 0; kept: digest of the request
+    that an approved take stays in spite of; was, now: names of a shot that moved; of: the events whose state is restored.
+    """
+
+    id: str
+    after: tuple[str, ...]
+    kind: str
+    video: str | None = None
+    by: str
+    role: str | None = None
+    why: str | None = None
+    frames: tuple[int, int] | None = None
+    kept: str | None = None
+    was: str | None = None
+    now: str | None = None
+    of: tuple[str, ...] = ()
+    at: str
+    location: Location = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownEvent:
+    """An event of a newer version: it is kept, and what follows it follows it."""
+
+    id: str
+    after: tuple[str, ...]
+    kind: str
+    location: Location = field(compare=False)
+
+
+LedgerEvent: TypeAlias = Take | Decision | UnknownEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShotState:
+    """What the events of a shot come to, in whatever order they stand. takes: by number; approvals, picks, rejections:
+    those that nothing later took back; notes, in order; formerly: the names that it had before, the first one first.
+
+    conflict: decisions of which one at most can hold, made by people who did not know of each other; heads: ids of the
+    events that nothing follows.
+    """
+
+    takes: tuple[Take, ...] = ()
+    approvals: tuple[Decision, ...] = ()
+    picks: tuple[Decision, ...] = ()
+    rejections: tuple[Decision, ...] = ()
+    notes: tuple[Decision, ...] = ()
+    conflict: tuple[Decision, ...] = ()
+    formerly: tuple[str, ...] = ()
+    heads: tuple[str, ...] = ()
+    unknown: tuple[UnknownEvent, ...] = ()
+
+    @property
+    def rejected(self) -> frozenset[str]:
+        return frozenset(each.video for each in self.rejections if each.video is not None)
+
+    def take_of(self, video: str) -> Take | None:
+        """The take with these bytes; of several, the first."""
+        return next((take for take in self.takes if take.video.sha256 == video), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

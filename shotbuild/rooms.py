@@ -20,8 +20,9 @@ from shotbuild.host.memory import Memory, settled, stamp_of
 from shotbuild.host.tools import VARIABLE, find_ffmpeg, identify, joiner
 from shotbuild.ledgers import Ledgers
 from shotbuild.plan.graph import Link
+from shotbuild.plan.shoot import CHOOSE
 from shotbuild.plugins import load
-from shotbuild.records import ActionResult, Digest, Footage, Lock, Project, SourceFile, Step, Tool
+from shotbuild.records import ActionResult, Chosen, Digest, Fields, Footage, Lock, Project, SourceFile, Step, Tool
 from shotbuild.spec.lockfile import FILE, lock_text, read_lock
 from shotbuild.store.actions import DiskActions
 from shotbuild.store.blobs import FolderBlobs
@@ -43,9 +44,14 @@ def _heard(path: Path) -> object:
     return load("shotbuild.media.probe:probe_sound", "the probe")(path)
 
 
+def _looked(path: Path) -> tuple[Fields, ...]:
+    rows: tuple[Fields, ...] = load("shotbuild.media.probe:streams", "the probe")(path)
+    return rows
+
+
 class Rooms:
-    """root: the project's folder; warn: told of what was mended or is doubtful; identify, measure, hear: who
-    looks at an ffmpeg, at a plate and at a sound file."""
+    """root: the project's folder; warn: told of what was mended or is doubtful; identify, measure, hear, look: who
+    looks at an ffmpeg, at a plate, at a sound file and at a take."""
 
     def __init__(
         self,
@@ -54,12 +60,17 @@ class Rooms:
         identify: Callable[[Path, Path], Tool] = identify,
         measure: Callable[[Path], Footage] = _measured,
         hear: Callable[[Path], object] = _heard,
+        look: Callable[[Path], tuple[Fields, ...]] = _looked,
     ) -> None:
         self.root = root.resolve()
         self.warn = warn
-        self._identify, self._measure, self._hear = identify, measure, hear
+        self._identify, self._measure, self._hear, self._look = identify, measure, hear, look
         self._sources: dict[str, Digest] = {}
         self._restored: set[str] = set()
+
+    def elsewhere(self, root: Path) -> "Rooms":
+        """The rooms of another folder, such as one that was checked out, looked at as this one is."""
+        return Rooms(root, self.warn, self._identify, self._measure, self._hear, self._look)
 
     @cached_property
     def hidden(self) -> Path:
@@ -91,7 +102,7 @@ class Rooms:
 
     @cached_property
     def ledgers(self) -> Ledgers:
-        return Ledgers(self._read, self.inside, self.folder("locks"), self.blobs.has, self.warn)
+        return Ledgers(self._read, self.inside, self.folder("locks"), self.blobs.has, self._streams, self.warn)
 
     def folder(self, name: str) -> Path:
         folder = self.hidden / name
@@ -146,6 +157,9 @@ class Rooms:
         text = lock_text(lock)
         if self._read(FILE) != text:
             files.write_atomic(self.inside(FILE), text.encode())
+
+    def _streams(self, video: Digest) -> tuple[Fields, ...]:
+        return self._look(self.blobs.path(video))
 
     # --- what steps read ----------------------------------------------------------------------------------------------
 
@@ -212,11 +226,15 @@ class Rooms:
 
     def lookup(self, step: Step, action: str) -> ActionResult | None:
         """A result whose bytes are all here: from the action cache, or a take that the shot's ledger names."""
-        result = self.actions.get(action)
-        if result is None and step.generates:
-            result = self.ledgers.recorded(step, action)
+        if step.recipe.stage == CHOOSE:
+            result = _kept(step)
+        else:
+            # What the ledger names is the same on every machine; what else was made here is not.
+            result = self.ledgers.recorded(step, action) if step.generates else None
             if result is not None:
                 self._restored.add(action)
+            else:
+                result = self.actions.get(action)
         if result is None or tuple(name for name, _ in result.outputs) != step.outputs:
             return None
         return result if all(self.blobs.has(digest) for _, digest in result.outputs) else None
@@ -230,7 +248,7 @@ class Rooms:
         """Keeps what a step gave: in the memory, and for a take that its ledger does not have yet, in the ledger."""
         self.memory.table("built")[done.step.name] = done.key
         if done.step.generates:
-            if done.key in self._restored:
+            if done.key in self._restored and self.actions.get(done.key) is None:
                 # Found through the ledger: from now on it is a hit without it.
                 self.actions.put(done.key, done.result, manifest(done.action))
             self.ledgers.enter(done)
@@ -306,6 +324,12 @@ def _refuse_links(folder: Path, depth: int) -> None:
             )
         if depth > 1 and entry.is_dir(follow_symlinks=False):
             _refuse_links(Path(entry.path), depth - 1)
+
+
+def _kept(step: Step) -> ActionResult | None:
+    """The bytes that a person chose, as the result of the step that stands for them."""
+    outputs = [(step.outputs[0], origin.digest) for _, origin in step.inputs if isinstance(origin, Chosen)]
+    return ActionResult(outputs=tuple(outputs), milliseconds=0)
 
 
 def _kept_footage(row: object) -> Footage | None:

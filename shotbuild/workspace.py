@@ -6,8 +6,9 @@ project.deliver()
 """
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -15,34 +16,40 @@ from shotbuild.casting import Casting
 from shotbuild.digest import canonical, recipe_fields
 from shotbuild.engine.estimate import Bill, bill, check_budget
 from shotbuild.engine.events import Event, Warned
-from shotbuild.errors import PlanError, SpecError, SpecErrors
+from shotbuild.errors import PlanError, ShotbuildError, SpecError, SpecErrors
 from shotbuild.making import BuildOptions, Built, make
 from shotbuild.plan import drawing, graph
+from shotbuild.plan.choose import Choice
 from shotbuild.plan.expand import expand
 from shotbuild.plan.forecast import CACHED, Forecast, forecast
+from shotbuild.plan.gates import disputed, too_many, unapproved
 from shotbuild.plan.graph import Link, Plan
 from shotbuild.plan.materials import Materials
 from shotbuild.plan.select import select
 from shotbuild.plugins import Registry, registry
-from shotbuild.records import Chosen, Digest, Lock, Pin, Price, Project, SourceFile, Step
+from shotbuild.records import Chosen, Digest, Lock, Pin, Price, Project, SourceFile, Step, Take
 from shotbuild.revision import checked_out
 from shotbuild.rooms import Rooms
 from shotbuild.spec import load as spec
+from shotbuild.spec.events import request_of
 from shotbuild.spec.lockfile import differences
 from shotbuild.spec.tree import PROJECT_FILE, find_root
 from shotbuild.standing import Standing, standings
 
 DEFAULTS = BuildOptions()
+NO_MORE: Mapping[str, int] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedBuild:
-    """What a build would do. lines: every step, in order; prices: of the steps that generate and are not cached."""
+    """What a build would do. lines: every step, in order; prices: of the steps that generate and are not cached;
+    choices: what stands for each shot that it needs."""
 
     lines: tuple[Forecast, ...]
     prices: dict[str, Price]
     bill: Bill
     links: tuple[Link, ...]
+    choices: tuple[Choice, ...]
 
     @property
     def to_run(self) -> tuple[Forecast, ...]:
@@ -86,7 +93,9 @@ class Workspace:
     @cached_property
     def project(self) -> Project:
         """All that was written. Errors: SpecErrors, every error of every file."""
-        return spec.load(self.rooms.root, self.tables)
+        project = spec.load(self.rooms.root, self.tables)
+        self.rooms.ledgers.follow(project.shots)
+        return project
 
     @cached_property
     def casting(self) -> Casting:
@@ -98,8 +107,8 @@ class Workspace:
         """Every step of the project, wanted or not."""
         return self.plan_of(self.project, self._ffmpeg)
 
-    def plan_of(self, project: Project, ffmpeg: Pin) -> Plan:
-        """All steps of a project as it was loaded here. ffmpeg: the pin to plan with."""
+    def plan_of(self, project: Project, ffmpeg: Pin, more: Mapping[str, int] = NO_MORE) -> Plan:
+        """All steps of a project as it was loaded here. ffmpeg: the pin to plan with; more: as in `Materials`."""
         return expand(
             project,
             Materials(
@@ -109,11 +118,17 @@ class Workspace:
                 profiles=self.registry.profiles,
                 generators=Casting(project, self.registry.providers).generators(ffmpeg),
                 footage=self.rooms.footage(project),
+                state=self.rooms.ledgers.of,
+                request=request_of,
+                source=self.rooms.source,
+                more=more,
             ),
         )
 
     def lint(self) -> Project:
-        """Checks everything that can be checked without building: specs, cuts, ledgers and lock. Errors: SpecErrors, …"""
+        """Checks everything that can be checked without building: specs, cuts, ledgers and lock.
+
+        Errors: SpecErrors, …; NeedsPerson when there is nothing but decisions that contradict each other."""
         project = self.project
         checks: list[Callable[[], object]] = [self.rooms.read_lock, lambda: self.rooms.check_sounds(project)]
         checks += [partial(self.rooms.ledgers.of, shot.name) for shot in project.shots]
@@ -129,6 +144,7 @@ class Workspace:
         self.rooms.memory.save()
         if errors:
             raise SpecErrors(errors)
+        _refuse(disputed(self.whole.choices))
         return project
 
     def plan(self, targets: Sequence[str] = ()) -> PlannedBuild:
@@ -136,12 +152,15 @@ class Workspace:
         for sentence in self.lock(update=False)[1]:
             self.rooms.warn(sentence)
         plan = self._wanted(targets)
+        _refuse(disputed(self._choices(plan)))
         lines = self._forecast(plan)
         prices = {
             line.step.name: self.casting.price(line.step) for line in lines if line.step.generates and line.state != CACHED
         }
         self.rooms.memory.save()
-        return PlannedBuild(lines=lines, prices=prices, bill=bill(prices.values()), links=plan.links)
+        return PlannedBuild(
+            lines=lines, prices=prices, bill=bill(prices.values()), links=plan.links, choices=self._choices(plan)
+        )
 
     def build(
         self,
@@ -158,7 +177,10 @@ class Workspace:
         options: BuildOptions = DEFAULTS,
         cancel: threading.Event | None = None,
     ) -> Built:
-        """Makes the deliverables that are meant, or all, and what they need; out/ gets the deliverables only."""
+        """Makes the deliverables that are meant, or all, and what they need; out/ gets the deliverables only.
+
+        Errors: GateError with `options.strict`, when a take in them lacks an approval.
+        """
         files_of = {link.step for link in self.whole.links}
         meant = self._meant(targets) if targets else frozenset(files_of)
         wanted = frozenset(
@@ -170,8 +192,30 @@ class Workspace:
                 hint="name a deliverable or a sequence; `shotbuild status` lists them",
             )
         plan = self._with_needs(wanted)
-        plan = Plan(steps=plan.steps, links=tuple(link for link in plan.links if link.step in wanted))
+        plan = replace(plan, links=tuple(link for link in plan.links if link.step in wanted))
+        choices = self._choices(plan)
+        _refuse(disputed(choices))
+        if options.strict:
+            _refuse(unapproved(choices, self.project.approvals))
         return self._build(plan, options, cancel)
+
+    def roll(
+        self,
+        shots: Sequence[str],
+        count: int,
+        options: BuildOptions = DEFAULTS,
+        cancel: threading.Event | None = None,
+    ) -> tuple[Built, tuple[Take, ...]]:
+        """Makes `count` more takes of each shot, with seeds of their own; what stands for the shot stays, if a person chose
+        it. Gives the new takes as well. Errors: LimitReached before anything is made."""
+        more = dict.fromkeys(shots, count)
+        whole = self.plan_of(self.project, self._ffmpeg, more)
+        rolled = frozenset(step.name for step in whole.steps if step.generates and step.shots[0] in more)
+        plan = replace(graph.part(whole, graph.with_needs(graph.network(whole), rolled)), links=())
+        before = {take.id for shot in shots for take in self.rooms.ledgers.of(shot).takes}
+        built = self._build(plan, options, cancel)
+        after = [take for shot in shots for take in self.rooms.ledgers.of(shot).takes]
+        return built, tuple(take for take in after if take.id not in before)
 
     def status(self, targets: Sequence[str] = ()) -> tuple[Standing, ...]:
         """How each shot and deliverable stands."""
@@ -182,7 +226,6 @@ class Workspace:
             self.project,
             self.whole,
             lines,
-            takes=lambda shot: len(self.rooms.ledgers.of(shot).takes),
             linked=self.rooms.is_linked,
             meant=meant,
         )
@@ -228,27 +271,44 @@ class Workspace:
             self.project,
             targets,
             states={line.step.name: line.state for line in lines},
+            chosen={choice.shot: choice.words for choice in self.whole.choices},
             changed={revision: self._changed_since(revision) for revision in sorted(revisions)},
         )
 
     def _forecast(self, plan: Plan) -> tuple[Forecast, ...]:
         return forecast(plan, self.rooms.source, self.rooms.lookup, self.rooms.last)
 
-    def _changed_since(self, revision: str) -> frozenset[str]:
-        """The steps whose recipe, inputs or source bytes are not those of a Git revision."""
+    def choices_at(self, revision: str) -> Mapping[str, Choice]:
+        """What stood for each generated shot at a Git revision, by the specs and ledgers of then. Errors: PlanError."""
+        with self._at(revision) as (_, plan):
+            return plan.chosen
+
+    @contextmanager
+    def _at(self, revision: str) -> "Iterator[tuple[Workspace, Plan]]":
         with checked_out(self.rooms.root, revision) as folder:
-            before = Workspace(folder)
+            before = Workspace(folder, rooms=self.rooms.elsewhere(folder), offered=self.registry)
             try:
-                old = before.plan_of(before.project, self._ffmpeg)
+                plan = before.plan_of(before.project, self._ffmpeg)
             except SpecErrors as error:
                 raise PlanError(f"the project at {revision} has errors", cause=error.errors[0].message) from error
-            texts = {step.name: _text(step, before.rooms.source) for step in old.steps}
+            yield before, plan
+
+    def _changed_since(self, revision: str) -> frozenset[str]:
+        """The steps whose recipe, inputs or source bytes are not those of a Git revision."""
+        with self._at(revision) as (before, plan):
+            texts = {step.name: _text(step, before.rooms.source) for step in plan.steps}
         return frozenset(step.name for step in self.whole.steps if texts.get(step.name) != _text(step, self.rooms.source))
 
     # --- making -------------------------------------------------------------------------------------------------------
 
     def _build(self, plan: Plan, options: BuildOptions, cancel: threading.Event | None) -> Built:
+        _refuse(disputed(self._choices(plan)))
+        if options.generates:
+            limit = self.project.budget.takes_per_shot
+            _refuse(too_many(plan.steps, self.rooms.ledgers.of, limit, partial(self._unmade, plan)))
         self._check_price(plan, options)
+        if not options.frozen:
+            self.rooms.ledgers.enter_moves()
         return make(
             plan,
             self.project,
@@ -262,7 +322,7 @@ class Workspace:
 
     def _check_price(self, plan: Plan, options: BuildOptions) -> None:
         """Errors: LimitReached. What is free needs no forecast."""
-        if options.frozen or all(self.casting.price(step).amount == 0 for step in plan.steps if step.generates):
+        if not options.generates or all(self.casting.price(step).amount == 0 for step in plan.steps if step.generates):
             return
         missing = [line.step for line in self._forecast(plan) if line.step.generates and line.state != CACHED]
         cost = bill(self.casting.price(step) for step in missing)
@@ -270,9 +330,23 @@ class Workspace:
         for limit in given or (None,):
             check_budget(cost, limit)
 
+    def _unmade(self, plan: Plan) -> frozenset[str]:
+        """The steps of a plan that nobody has made."""
+        return frozenset(line.step.name for line in self._forecast(plan) if line.state != CACHED)
+
+    def _choices(self, plan: Plan) -> tuple[Choice, ...]:
+        """What stands for the shots that a plan needs."""
+        shots = {shot for step in plan.steps for shot in step.shots}
+        return tuple(choice for choice in plan.choices if choice.shot in shots)
+
     @property
     def _ffmpeg(self) -> Pin:
         return self.rooms.tool(self.project).pin
+
+
+def _refuse(error: ShotbuildError | None) -> None:
+    if error is not None:
+        raise error
 
 
 def tables(registry: Registry) -> spec.Tables:
@@ -292,7 +366,7 @@ def _text(step: Step, source: Callable[[SourceFile], Digest]) -> str:
         else origin.digest.sha256
         if isinstance(origin, Chosen)
         else f"{origin.step}:{origin.name}"
-        for name, origin in step.inputs
+        for name, origin in (*step.inputs, *step.cites)
     }
     return canonical({"recipe": recipe_fields(step.recipe), "inputs": inputs})
 

@@ -16,8 +16,8 @@ from shotbuild.engine.events import Event
 from shotbuild.errors import MediaError
 from shotbuild.media.profiles import PROFILES
 from shotbuild.plugins import Registry
-from shotbuild.providers.interface import Model, Request, Status, Workplace
-from shotbuild.records import FREE, Fields, Footage, Operation, Price, Tool
+from shotbuild.providers.interface import Model, Receipt, Request, Status, Workplace, request_fields
+from shotbuild.records import FREE, Answer, Fields, Footage, Operation, Price, Tool, fields
 from shotbuild.rooms import Rooms
 from shotbuild.spec.fields import choice
 from shotbuild.stages.catalogue import STAGES
@@ -76,8 +76,9 @@ class FakeProvider:
     def poll(self, request: Request, operation: Operation, workplace: Workplace) -> Status:
         return Status.DONE
 
-    def fetch(self, request: Request, operation: Operation, workplace: Workplace, into: Path) -> None:
+    def fetch(self, request: Request, operation: Operation, workplace: Workplace, into: Path) -> Receipt:
         into.write_text(f"take of {request.recipe}")
+        return Receipt(sent=request_fields(request), answered=Fields(), pin=None, charged=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ class FakeStage:
     count: Count
     version: int = 1
 
-    def run(self, work: Work) -> Operation | None:
+    def run(self, work: Work) -> Answer | None:
         with self.count.lock:
             self.count.ran.append(self.name)
         if self.count.slow:
@@ -98,7 +99,10 @@ class FakeStage:
             read = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in seen.items()}
             content = canonical({"stage": self.name, "output": output, "parameters": work.parameters, "read": read})
             (work.into / output).write_text(content)
-        return Operation(provider="animatic", id=work.action[:8], submitted="") if self.name == "generate" else None
+        if self.name != "generate":
+            return None
+        operation = Operation(provider="animatic", id=work.action[:8], submitted="")
+        return Answer(operation=operation, pin=work.pins[0], charged=None, record=canonical({"sent": work.parameters}))
 
     def check(self, work: Work) -> None:
         pass
@@ -122,6 +126,7 @@ def fake_workspace(
         warn=lambda _: None,
         identify=lambda path, cache: tool,
         measure=lambda path: Footage(seconds=Fraction(path.stat().st_size, 24), sound=False),
+        look=lambda path: (fields(kind="video", seconds="2"),),
     )
     return Workspace(root, hear, rooms=rooms, offered=fake_registry(count or Count(), provider))
 

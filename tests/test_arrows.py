@@ -18,6 +18,7 @@ RANKS = (
     ("engine",),
     ("plugins",),
     ("ledgers", "rooms", "casting", "standing", "revision", "making", "workspace"),
+    ("takes", "keeping"),
     ("cli",),
 )
 TOGETHER = {"records", "digest", "units", "ledgers", "rooms", "casting", "standing", "revision", "making", "workspace"}

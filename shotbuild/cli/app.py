@@ -13,7 +13,7 @@ from shotbuild import __version__
 from shotbuild.cli import console
 from shotbuild.errors import ShotbuildError
 
-DO, SEE, START = "Make", "See", "Start and check"
+DO, SEE, START, DECIDE, KEEP = "Make", "See", "Start and check", "Takes and decisions", "Keep"
 
 # name: (panel of --help, what it does)
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -24,11 +24,22 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": (SEE, "Show what a build would do, why, and what it costs."),
     "build": (DO, "Make what is missing or changed; results go into out/."),
     "deliver": (DO, "Make the deliverables and what they need, into out/."),
+    "roll": (DECIDE, "Make more takes of a shot, with seeds of their own."),
+    "pick": (DECIDE, "Put a take into every cut of its shot."),
+    "approve": (DECIDE, "Fix the bytes of a take: no edit changes that shot any more."),
+    "reject": (DECIDE, "Take a take out of the choice, with a reason."),
+    "reopen": (DECIDE, "Let a shot change again that was approved or picked."),
+    "note": (DECIDE, "Keep a remark on a take, or on its frames."),
+    "restore": (DECIDE, "Bring the choice of takes back to a Git revision or an event."),
     "lock": (DO, "Compare the pins with shotbuild.lock, or take them on."),
     "status": (SEE, "Show how each shot and deliverable stands."),
     "explain": (SEE, "Show why something is made again: the lines that differ."),
     "graph": (SEE, "Draw the plan as DOT or Mermaid."),
 }
+
+
+# A module cannot be called by a word of the language.
+MODULES = {"import": "import_"}
 
 
 def run(arguments: list[str]) -> None:
@@ -50,7 +61,7 @@ def _app(called: str | None) -> typer.Typer:
     app.callback()(_root)
     for name, (panel, summary) in COMMANDS.items():
         # Only the command that was called is imported; of the others, --help needs no more than the summary.
-        function = import_module(f"shotbuild.cli.{name}").command if name == called else _placeholder
+        function = import_module(f"shotbuild.cli.{MODULES.get(name, name)}").command if name == called else _placeholder
         app.command(name, help=summary, rich_help_panel=panel)(_guarded(function))
     return app
 

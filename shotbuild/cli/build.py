@@ -1,5 +1,21 @@
 """`shotbuild build`."""
 
-from shotbuild.cli.making import command_for
+import threading
+from pathlib import Path
 
-command = command_for("build")
+from shotbuild.cli.making import money, shown
+from shotbuild.cli.options import FailFast, Frozen, Jobs, JsonOption, MaxCost, ProjectOption, Targets
+from shotbuild.making import BuildOptions
+
+
+def command(
+    targets: Targets = None,
+    project: ProjectOption = Path(),
+    jobs: Jobs = None,
+    frozen: Frozen = False,
+    fail_fast: FailFast = False,
+    max_cost: MaxCost = None,
+    json: JsonOption = False,
+) -> int:
+    options = BuildOptions(jobs=jobs, frozen=frozen, fail_fast=fail_fast, max_cost=money(max_cost))
+    return shown(project, lambda workspace: workspace.build(targets or [], options, threading.Event()), json=json)

@@ -23,7 +23,24 @@ Jobs: TypeAlias = Annotated[
 Frozen: TypeAlias = Annotated[
     bool, typer.Option("--frozen", help="Generate nothing and hold the lock: what is missing is an error (exit 3).")
 ]
+Strict: TypeAlias = Annotated[
+    bool, typer.Option("--strict", help="Deliver nothing that is not approved, by every role of `approvals` (exit 3).")
+]
 FailFast: TypeAlias = Annotated[bool, typer.Option("--fail-fast", help="Stop everything at the first failure.")]
 MaxCost: TypeAlias = Annotated[
     str | None, typer.Option("--max-cost", help="The most that this call may spend, such as `12 USD`.")
+]
+Takes: TypeAlias = Annotated[
+    list[str],
+    typer.Argument(
+        help="`sh010 t3`, `sh010@9b1c4e7a`, `sh010t03`, or `sh010` for the take that stands.", show_default=False
+    ),
+]
+Shots: TypeAlias = Annotated[list[str], typer.Argument(help="Names of shots, or globs.", show_default=False)]
+By: TypeAlias = Annotated[
+    str | None, typer.Option("--by", help="Who says it, `Ann Lee <ann@studio.example>`; else as Git's configuration says.")
+]
+Why: TypeAlias = Annotated[str | None, typer.Option("--why", "-m", help="The reason; it stays in the ledger.")]
+Frames: TypeAlias = Annotated[
+    str | None, typer.Option("--frames", "--frame", help="Which frames, from 0: `12` or `12-40`.", show_default=False)
 ]

@@ -56,13 +56,15 @@ class Orders:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """A step with its result. key: the digest of its action's manifest; ran: executed in this build."""
+    """A step with its result. key: the digest of its action's manifest; ran: executed in this build; continues: the clip
+    that a take goes on from, if any."""
 
     step: Step
     key: str
     action: Action
     result: ActionResult
     ran: bool
+    continues: Digest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,7 +262,9 @@ class _Build:
             self._fail(each.step, error)
 
     def _finish(self, job: _Job, result: ActionResult, *, ran: bool) -> None:
-        done = Done(step=job.step, key=job.digest, action=job.action, result=result, ran=ran)
+        asking = job.step.asking
+        continues = None if asking is None or asking.continues is None else self._digest(asking.continues)
+        done = Done(step=job.step, key=job.digest, action=job.action, result=result, ran=ran, continues=continues)
         self.orders.record(done)
         self.done[job.step.name] = done
         self.orders.hear(Finished(step=job.step, result=result, ran=ran))

@@ -5,15 +5,17 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from shotbuild.digest import of_action
 from shotbuild.errors import BytesLost, ShotbuildError, StoreError
 from shotbuild.host import files
-from shotbuild.records import Action, ActionResult, Digest
+from shotbuild.records import Action, ActionResult, Answer, Digest
 from shotbuild.stages.interface import Stage, Work
 from shotbuild.store.interface import BlobStore
+
+RECORD = "provider-record.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,17 +50,31 @@ def execute(action: Action, shop: Workshop) -> ActionResult:
             ffmpeg=shop.ffmpeg,
             cancel=shop.cancel,
         )
-        operation = stage.run(work)
+        answer = stage.run(work)
         stage.check(work)
         outputs = tuple((name, shop.blobs.adopt(_made(folder / name))) for name in action.outputs)
         shop.verified.update(digest for _, digest in outputs)
-        return ActionResult(outputs=outputs, milliseconds=int((time.monotonic() - began) * 1000), operation=operation)
+        result = ActionResult(outputs=outputs, milliseconds=int((time.monotonic() - began) * 1000))
+        return result if answer is None else _answered(result, answer, folder, shop)
     except OSError as error:
         raise StoreError(
             f"{action.recipe.stage} could not write its result", cause=str(error), hint=_remedy(error)
         ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _answered(result: ActionResult, answer: Answer, folder: Path, shop: Workshop) -> ActionResult:
+    """The result of a provider, with its record kept in the store."""
+    record = folder / RECORD
+    record.write_text(answer.record, encoding="utf-8")
+    return replace(
+        result,
+        operation=answer.operation,
+        pin=answer.pin,
+        charged=answer.charged,
+        record=shop.blobs.adopt(record),
+    )
 
 
 def clear_leftovers(folder: Path) -> None:

@@ -21,17 +21,20 @@ from shotbuild.errors import MediaError
 from shotbuild.media.containers import opened
 from shotbuild.units import Size
 
-OPTIONS = {"fflags": "+bitexact", "movflags": "+faststart+write_colr"}
+OPTIONS = {"fflags": "+bitexact"}
+MOV_OPTIONS = OPTIONS | {"movflags": "+faststart+write_colr"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Film:
-    """What the joined file shall be. lengths: frames of each chunk; title: free text, kept as metadata."""
+    """What the joined file shall be. lengths: frames of each chunk; title: free text, kept as metadata; identity: of
+    `identity.identity_text`, kept as the comment, "" = none."""
 
     lengths: Sequence[int]
     rate: Fraction
     size: Size
     title: str
+    identity: str
     muxer: str
 
 
@@ -50,9 +53,12 @@ def join(chunks: Sequence[Path], sound: Path | None, film: Film, target: Path) -
     """Writes `target`. Errors: MediaError when the chunks do not belong together."""
     ranks = _checked(chunks, film)
     delay = max(index - rank for chunk in ranks for index, rank in enumerate(chunk))
+    options = MOV_OPTIONS if film.muxer in ("mp4", "mov") else OPTIONS
     try:
-        with av.open(str(target.absolute()), "w", format=film.muxer, options=dict(OPTIONS)) as output:
+        with av.open(str(target.absolute()), "w", format=film.muxer, options=dict(options)) as output:
             output.metadata["title"] = film.title
+            if film.identity:
+                output.metadata["comment"] = film.identity
             _write(output, chunks, sound, film, ranks, delay)
     except av.FFmpegError as error:
         raise MediaError(f"{target.name} cannot be written", cause=error.strerror) from error

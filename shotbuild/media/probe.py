@@ -15,7 +15,8 @@ from shotbuild.media.containers import STILLS, container_of, opened
 from shotbuild.media.looks import look_of
 from shotbuild.media.reading import Reading, pictures_in, read_all, refuse_damage
 from shotbuild.media.timing import Timing, timing_of
-from shotbuild.records import Footage
+from shotbuild.records import Fields, Footage, fields
+from shotbuild.units import rate_text
 
 MOST_PIXELS = 80_000_000
 
@@ -119,6 +120,36 @@ def footage(path: Path) -> Footage:
     found = probe(path)
     seconds = Fraction(0) if found.video.still else found.video.seconds
     return Footage(seconds=seconds, sound=found.sound is not None)
+
+
+def streams(path: Path) -> tuple[Fields, ...]:
+    """What a ledger keeps of a take: a row for its picture, upright, and one for its sound, if any. seconds: exact, as text.
+
+    A still picture lasts 0 s. Errors: MediaError when there is no picture.
+    """
+    found = probe(path)
+    picture, sound = found.video, found.sound
+    row = fields(
+        kind="video",
+        codec=picture.codec,
+        profile=picture.profile,
+        size=f"{picture.width}x{picture.height}",
+        rate=rate_text(picture.rate),
+        frames=picture.frames,
+        seconds="0" if picture.still else str(picture.seconds),
+        pixels=picture.look.pixels,
+    )
+    if sound is None:
+        return (row,)
+    heard = fields(
+        kind="audio",
+        codec=sound.codec,
+        rate=sound.rate,
+        channels=sound.channels,
+        layout=sound.layout,
+        seconds=str(sound.seconds),
+    )
+    return (row, heard)
 
 
 def glance(path: Path) -> Look:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from collections.abc import Sequence as Rows
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from shotbuild.errors import SpecError
@@ -125,9 +125,17 @@ def mix(cut: Cut, materials: Materials) -> Step | None:
 
 
 def deliver(
-    cut: Cut, deliverable: Deliverable, profile: Profile, mixed: Step | None, materials: Materials
+    cut: Cut,
+    deliverable: Deliverable,
+    profile: Profile,
+    mixed: Step | None,
+    takes: Mapping[str, Origin],
+    materials: Materials,
+    project: str,
 ) -> tuple[list[Step], Link]:
-    """The steps of one deliverable: a chunk for each segment, its sound, the joined file."""
+    """The steps of one deliverable: a chunk for each segment, its sound, the joined file, which names its takes.
+
+    takes: shot → the take or plate that it is."""
     name = f"{cut.sequence.name}/{deliverable.name}"
     encoded = [
         _encode(cut, segment, f"{name}/{label}", deliverable, profile, materials)
@@ -148,14 +156,16 @@ def deliver(
         frames=cut.frames,
         lengths=tuple(segment.frames for segment in cut.segments),
         rate=rate_text(cut.rate),
+        project=project,
+        sequence=cut.sequence.name,
         size=str(_out_size(cut.sequence.format.size, profile)),
         title=cut.sequence.title,
         video=profile.video,
     )
     output = f"film.{profile.extension}"
-    steps.append(
-        _sequence_step(cut, name, _recipe("join", materials, parameters, materials.joiner), inputs, output, deliverable)
-    )
+    recipe = _recipe("join", materials, parameters, materials.joiner)
+    joined = _sequence_step(cut, name, recipe, inputs, output, deliverable)
+    steps.append(replace(joined, cites=tuple(sorted(takes.items()))))
     return steps, Link(path=f"{deliverable.file}.{profile.extension}", step=name, output=output)
 
 

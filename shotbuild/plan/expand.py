@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from shotbuild.errors import SpecError, SpecErrors
 from shotbuild.plan.assemble import Cut, conform, cut_of, deliver, mix
+from shotbuild.plan.choose import Choice
 from shotbuild.plan.graph import Link, Plan
 from shotbuild.plan.materials import Materials, ShotFilm
 from shotbuild.plan.shoot import finished, generated, plate
@@ -22,7 +23,7 @@ def expand(project: Project, materials: Materials) -> Plan:
     expansion.assemble()
     if expansion.errors:
         raise SpecErrors(expansion.errors)
-    return Plan(steps=tuple(expansion.steps.values()), links=tuple(expansion.links))
+    return Plan(steps=tuple(expansion.steps.values()), links=tuple(expansion.links), choices=tuple(expansion.choices))
 
 
 class _Expansion:
@@ -32,6 +33,7 @@ class _Expansion:
         self.project, self.materials = project, materials
         self.steps: dict[str, Step] = {}
         self.links: list[Link] = []
+        self.choices: list[Choice] = []
         self.errors: list[SpecError] = []
         self.films: dict[str, ShotFilm] = {}
 
@@ -39,12 +41,14 @@ class _Expansion:
         if shot.continues is not None and shot.continues not in self.films:
             return
         try:
-            steps, film = self._film(shot)
+            steps, film, choice = self._film(shot)
         except SpecError as error:
             self.errors.append(error)
             return
         self._add(steps)
         self.films[shot.name] = film
+        if choice is not None:
+            self.choices.append(choice)
         if isinstance(film.picture, Output):
             path = f"shots/{shot.name}{film.suffix}"
             self.links.append(Link(path=path, step=film.picture.step, output=film.picture.name))
@@ -64,14 +68,15 @@ class _Expansion:
             if sequence.name in wanted:
                 self._deliver(cut, wanted[sequence.name])
 
-    def _film(self, shot: Shot) -> tuple[list[Step], ShotFilm]:
+    def _film(self, shot: Shot) -> tuple[list[Step], ShotFilm, Choice | None]:
+        takes: list[Step] = []
+        choice = None
         if shot.plate is not None:
-            takes: list[Step] = []
             film = plate(shot, shot.plate, self.materials)
         else:
-            takes, film = generated(shot, self.project, self.materials, self.films)
+            takes, film, choice = generated(shot, self.project, self.materials, self.films)
         finish, film = finished(shot, film, self.materials)
-        return takes + finish, film
+        return takes + finish, film, choice
 
     def _deliver(self, cut: Cut, deliverables: list[Deliverable]) -> None:
         for name, clip in zip(cut.conformed, cut.sequence.clips, strict=True):
@@ -80,7 +85,9 @@ class _Expansion:
         mixed = mix(cut, self.materials)
         self._add([mixed] if mixed is not None else [])
         for deliverable in deliverables:
-            steps, link = deliver(cut, deliverable, self.materials.profiles[deliverable.profile], mixed, self.materials)
+            profile = self.materials.profiles[deliverable.profile]
+            takes = {clip.shot: self.films[clip.shot].take for clip in cut.sequence.clips}
+            steps, link = deliver(cut, deliverable, profile, mixed, takes, self.materials, self.project.name)
             self._add(steps)
             self.links.append(link)
 

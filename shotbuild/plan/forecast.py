@@ -71,7 +71,7 @@ def _request(
 ) -> Hashable:
     """What a step asks for while some of its inputs are still to be made: those stand under the name of their maker."""
     inputs: list[Hashable] = []
-    for name, origin in sorted(step.inputs, key=lambda item: item[0]):
+    for name, origin in sorted((*step.inputs, *step.cites), key=lambda item: item[0]):
         if isinstance(origin, Output) and origin.step not in results:
             inputs.append((name, same.get(origin.step, origin.step), origin.name))
         else:

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import networkx as nx
 
+from shotbuild.plan.choose import Choice
 from shotbuild.records import Output, Step
 
 
@@ -17,17 +19,23 @@ class Link:
     output: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
-    """steps: each after those that it reads; names are unique."""
+    """steps: each after those that it reads, with names that are unique; choices: one for each generated shot."""
 
     steps: tuple[Step, ...]
     links: tuple[Link, ...]
+    choices: tuple[Choice, ...] = ()
+
+    @cached_property
+    def chosen(self) -> Mapping[str, Choice]:
+        """What stands for each generated shot."""
+        return {choice.shot: choice for choice in self.choices}
 
 
 def upstream(step: Step) -> tuple[str, ...]:
-    """The names of the steps that a step reads from."""
-    return tuple(origin.step for _, origin in step.inputs if isinstance(origin, Output))
+    """The names of the steps that a step reads from or cites."""
+    return tuple(origin.step for _, origin in (*step.inputs, *step.cites) if isinstance(origin, Output))
 
 
 def network(plan: Plan) -> "nx.DiGraph[str]":
@@ -53,6 +61,7 @@ def part(plan: Plan, names: frozenset[str]) -> Plan:
     return Plan(
         steps=tuple(step for step in plan.steps if step.name in names),
         links=tuple(link for link in plan.links if link.step in names),
+        choices=plan.choices,
     )
 
 

@@ -1,10 +1,10 @@
 """What `expand` is handed from the higher rooms, as plain values: stages, tools, profiles, generators, plates."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 
-from shotbuild.records import Footage, Origin, Pin, Profile, Shot
+from shotbuild.records import Digest, Footage, Origin, Pin, Profile, Shot, ShotState, SourceFile, Take
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,11 @@ class Generator:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Materials:
-    """stages: name → version; ffmpeg, joiner: the tools; generators: shot → Generator; footage: plate → its facts."""
+    """stages: name → version; ffmpeg, joiner: the tools; generators: shot → Generator; footage: plate → its facts.
+
+    state: shot → what its ledger comes to; request: what a take was asked for, as text; source: a project file → its digest;
+    more: shot → how many takes to make now, whatever stands for it.
+    """
 
     stages: Mapping[str, int]
     ffmpeg: Pin
@@ -28,15 +32,21 @@ class Materials:
     profiles: Mapping[str, Profile]
     generators: Mapping[str, Generator]
     footage: Mapping[str, Footage]
+    state: Callable[[str], ShotState]
+    request: Callable[[Take], str]
+    source: Callable[[SourceFile], Digest]
+    more: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShotFilm:
-    """A shot as others may use it. take: the chosen take or the plate; picture: the finished clip; sound: where its
-    sound is, None = silent; seconds: exact length; suffix: of the file that holds the picture, with dot."""
+    """A shot as others may use it. take: the chosen take or the plate; video: its sha256, None when it is still to be made;
+    picture: the finished clip; sound: where its sound is, None = silent; seconds: exact length; suffix: of the file that
+    holds the picture, with dot."""
 
     shot: Shot
     take: Origin
+    video: str | None
     picture: Origin
     sound: Origin | None
     seconds: Fraction

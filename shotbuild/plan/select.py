@@ -1,11 +1,13 @@
 """Target expressions → Steps: names, `sequence/shot`, globs, `tag:x`, `status:x`, `changed:REV`, `+x`, `x+`."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 import networkx as nx
 
 from shotbuild.errors import PlanError, nearest
+from shotbuild.plan.choose import CHOICE_WORDS
 from shotbuild.plan.graph import Plan, network, with_dependants, with_needs
 from shotbuild.records import Project, Step
 from shotbuild.units import counted
@@ -19,33 +21,40 @@ def select(
     project: Project,
     expressions: Iterable[str],
     states: Mapping[str, str],
+    chosen: Mapping[str, frozenset[str]],
     changed: Mapping[str, frozenset[str]],
 ) -> frozenset[str]:
     """The names of the steps that any of the expressions means. `+x` is x with what it needs, `x+` with what needs it.
 
-    states: step → its state, for `status:`; changed: Git revision → steps that differ from it, for `changed:REV`.
+    states: step → its state, chosen: shot → words for its take, both for `status:`; changed: Git revision → steps that
+    differ from it, for `changed:REV`.
     Errors: PlanError for an expression that means nothing, with the nearest name.
     """
     graph = network(plan)
+    asked = _Asked(plan, project, states, chosen, changed)
     found: set[str] = set()
     for expression in expressions:
-        found |= _meant(expression, plan, project, graph, states, changed)
+        found |= _meant(expression, asked, graph)
     return frozenset(found)
 
 
-def _meant(
-    expression: str,
-    plan: Plan,
-    project: Project,
-    graph: "nx.DiGraph[str]",
-    states: Mapping[str, str],
-    changed: Mapping[str, frozenset[str]],
-) -> frozenset[str]:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What an expression is held against."""
+
+    plan: Plan
+    project: Project
+    states: Mapping[str, str]
+    chosen: Mapping[str, frozenset[str]]
+    changed: Mapping[str, frozenset[str]]
+
+
+def _meant(expression: str, asked: _Asked, graph: "nx.DiGraph[str]") -> frozenset[str]:
     core = expression.removeprefix("+").removesuffix("+")
-    names = _named(core, plan, project, states, changed)
+    names = _named(core, asked)
     if names is None:
-        known = _names(plan, project)
-        close = nearest(core, known)
+        project = asked.project
+        close = nearest(core, _names(asked.plan, project))
         raise PlanError(
             f"no target is called {core!r}" if core else "a target has no name",
             cause=f"the project has {counted(len(project.shots), 'shot')}, {counted(len(project.sequences), 'sequence')} "
@@ -59,15 +68,14 @@ def _meant(
     return names
 
 
-def _named(
-    core: str, plan: Plan, project: Project, states: Mapping[str, str], changed: Mapping[str, frozenset[str]]
-) -> frozenset[str] | None:
+def _named(core: str, asked: _Asked) -> frozenset[str] | None:
     """The steps that a name or glob means; None when no such thing exists. Things without steps give an empty set."""
     kind, colon, word = core.partition(":")
+    plan, project = asked.plan, asked.project
     if colon and kind == "status":
-        return _in_state(word, states)
+        return _in_state(word, asked)
     if colon and kind == "changed":
-        return changed[word]
+        return asked.changed[word]
     if colon and kind == "tag":
         tagged = frozenset(step.name for step in plan.steps if word in step.tags)
         return tagged if tagged or word in _tags(project) else None
@@ -75,10 +83,13 @@ def _named(
     return steps if steps or any(fnmatchcase(name, core) for name in _names(plan, project)) else None
 
 
-def _in_state(word: str, states: Mapping[str, str]) -> frozenset[str]:
+def _in_state(word: str, asked: _Asked) -> frozenset[str]:
+    if word in CHOICE_WORDS:
+        shots = {shot for shot, words in asked.chosen.items() if word in words}
+        return frozenset(step.name for step in asked.plan.steps if not step.sequence and shots.intersection(step.shots))
     if word not in STATES:
-        raise PlanError(f"no state is called {word!r}", hint=f"the states are {', '.join(STATES)}")
-    return frozenset(name for name, state in states.items() if state == STATES[word])
+        raise PlanError(f"no state is called {word!r}", hint=f"the states are {', '.join((*STATES, *CHOICE_WORDS))}")
+    return frozenset(name for name, state in asked.states.items() if state == STATES[word])
 
 
 def _matches(step: Step, pattern: str) -> bool:

@@ -1,33 +1,85 @@
 """One shot → its Steps: the takes, the frame that a following shot starts on, the finishing stages."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import PurePosixPath
 
-from shotbuild.digest import derived_seed
+from shotbuild.digest import FIRST_FRAME, asked_of, derived_seed, request_text
 from shotbuild.errors import LimitReached, SpecError
-from shotbuild.plan.materials import Materials, ShotFilm
+from shotbuild.plan.choose import Choice, Current, choose
+from shotbuild.plan.materials import Generator, Materials, ShotFilm
 from shotbuild.plan.timeline import frames_of
-from shotbuild.records import Fields, Origin, Output, Project, Recipe, Shot, SourceFile, Step, Value, fields
+from shotbuild.records import (
+    Asking,
+    Chosen,
+    Fields,
+    Origin,
+    Output,
+    Project,
+    Recipe,
+    Shot,
+    SourceFile,
+    Step,
+    Take,
+    Value,
+    fields,
+)
 from shotbuild.units import rate_text
 
-FIRST_FRAME = "first_frame"
+STILL_TO_BE_MADE = "of a take that is still to be made"
+CHOOSE = "choose"
+"""The stage of a step that stands for bytes which a person chose: it is looked up, and never run."""
 
 
-def chosen_take(shot: Shot) -> int:
-    """The number of the take that stands for the shot: the newest of the current recipe."""
-    return shot.takes
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What a shot asks for under one of its names. continues: sha256 of the clip that it goes on from."""
+
+    shot: Shot
+    project: Project
+    generator: Generator
+    version: int
+    first_seed: int
+    references: Mapping[str, str]
+    continues: str | None
+
+    @property
+    def frames(self) -> int:
+        return _frames(self.shot)
+
+    @property
+    def asked(self) -> str:
+        return asked_of(self.recipe(1), self.first_seed, self.references, self.continues)
+
+    def text(self, ordinal: int) -> str:
+        return request_text(self.recipe(ordinal), self.references, self.continues)
+
+    def recipe(self, ordinal: int) -> Recipe:
+        shot, seen = self.shot, self.generator.shows
+        names = {"project": self.project.name, "shot": shot.name, "title": shot.title}
+        parameters = _merged(
+            Fields(tuple((name, text) for name, text in names.items() if name in seen)),
+            take=ordinal,
+            prompt=shot.prompt or "",
+            seed=self.first_seed if ordinal == 1 else derived_seed(self.first_seed, ordinal),
+            frames=self.frames,
+            size=str(shot.format.size),
+            rate=rate_text(shot.format.rate),
+            color=shot.format.color,
+            settings=shot.settings,
+        )
+        return Recipe(stage="generate", version=self.version, pins=self.generator.pins, parameters=parameters)
 
 
-def take_name(shot: str, take: int) -> str:
-    return f"{shot}/t{take}"
+def take_name(shot: str, ordinal: int) -> str:
+    return f"{shot}/t{ordinal}"
 
 
 def generated(
     shot: Shot, project: Project, materials: Materials, films: Mapping[str, ShotFilm]
-) -> tuple[list[Step], ShotFilm]:
-    """The steps that make a shot's takes, and the chosen one. films: the shots before it, for `continue`.
+) -> tuple[list[Step], ShotFilm, Choice]:
+    """What stands for a shot, and the steps that bring it. films: the shots before it, for `continue`.
 
     Errors: LimitReached for more takes than the budget allows; SpecError.
     """
@@ -38,36 +90,87 @@ def generated(
             hint="change the prompt instead of asking again, or raise `takes_per_shot` in `budget`",
         )
     generator = materials.generators[shot.name]
+    before = None if shot.continues is None else films[shot.continues]
+    request, choice = _chosen(shot, project, materials, before)
     steps: list[Step] = []
     inputs: list[tuple[str, Origin]] = [
         (reference.role, SourceFile(path=reference.path, location=reference.location)) for reference in shot.references
     ]
-    if shot.continues is not None:
-        if any(role == FIRST_FRAME for role, _ in inputs):
-            raise SpecError(
-                f"shot {shot.name} has two first frames",
-                location=shot.location,
-                cause=f"it continues {shot.continues}, and has a reference `{FIRST_FRAME}` as well",
-                hint="keep one of the two",
-            )
-        last = _last_frame(films[shot.continues], materials)
+    if before is not None and choice.ordinals:
+        last = _last_frame(before, materials)
         steps.append(last)
         inputs.append((FIRST_FRAME, Output(step=last.name, name="frame.png")))
     output = f"take.{generator.extension}"
-    frames = _frames(shot)
-    for take in range(1, shot.takes + 1):
-        recipe = Recipe(
-            stage="generate",
-            version=materials.stages["generate"],
-            pins=generator.pins,
-            parameters=_parameters(shot, project, take, frames, generator.shows),
-        )
-        steps.append(_step(shot, take_name(shot.name, take), recipe, tuple(inputs), (output,), generates=True))
-    origin = Output(step=take_name(shot.name, chosen_take(shot)), name=output)
-    sound = origin if generator.sound else None
-    seconds = Fraction(frames) / shot.format.rate
-    suffix = f".{generator.extension}"
-    return steps, ShotFilm(shot=shot, take=origin, picture=origin, sound=sound, seconds=seconds, suffix=suffix)
+    continues = None if before is None else before.take
+    for ordinal in choice.ordinals:
+        asking = Asking(ordinal=ordinal, first_seed=request.first_seed, continues=continues)
+        name = take_name(shot.name, ordinal)
+        steps.append(_step(shot, name, request.recipe(ordinal), tuple(inputs), (output,), asking))
+    if choice.stands is None and choice.take is not None:
+        kept = _kept(shot, choice.take)
+        return [*steps, kept], _film_of(shot, choice.take, kept), choice
+    stands = Output(step=take_name(shot.name, choice.stands or 1), name=output)
+    film = ShotFilm(
+        shot=shot,
+        take=stands,
+        video=None if choice.take is None else choice.take.video.sha256,
+        picture=stands,
+        sound=stands if generator.sound else None,
+        seconds=Fraction(request.frames) / shot.format.rate,
+        suffix=f".{generator.extension}",
+    )
+    return steps, film, choice
+
+
+def _chosen(shot: Shot, project: Project, materials: Materials, before: ShotFilm | None) -> tuple[_Request, Choice]:
+    """A shot that moved is asked for under the newest of its names that has takes, with the seed of its first name."""
+    state = materials.state(shot.name)
+    seed = shot.seed if shot.seed is not None else derived_seed(project.name, (*state.formerly, shot.name)[0])
+    references: dict[str, str] = {}
+    if state.takes:
+        places = [(each.role, SourceFile(path=each.path, location=each.location)) for each in shot.references]
+        references = {role: materials.source(place).sha256 for role, place in places}
+    continues = None if before is None else (before.video or STILL_TO_BE_MADE)
+    generator, version = materials.generators[shot.name], materials.stages["generate"]
+    requests = [
+        _Request(_called(shot, name), project, generator, version, seed, references, continues)
+        for name in (shot.name, *reversed(state.formerly))
+    ]
+    asked = [request.asked for request in requests] if state.takes else ["" for _ in requests]
+    newest = next((take.asked for take in reversed(state.takes) if not take.foreign and take.asked in asked), asked[0])
+    request = requests[asked.index(newest)]
+    current = Current(
+        asked=newest,
+        alike=frozenset(asked),
+        text=request.text,
+        takes=shot.takes,
+        more=materials.more.get(shot.name, 0),
+    )
+    return request, choose(shot.name, state, current, materials.request)
+
+
+def _called(shot: Shot, name: str) -> Shot:
+    """A shot under one of its earlier names."""
+    return replace(shot, name=name, title=name if shot.title == shot.name else shot.title)
+
+
+def _kept(shot: Shot, take: Take) -> Step:
+    recipe = Recipe(stage=CHOOSE, version=1, pins=(), parameters=Fields())
+    inputs: tuple[tuple[str, Origin], ...] = (("take", Chosen(digest=take.video)),)
+    return _step(shot, f"{shot.name}/chosen", recipe, inputs, (take.output,))
+
+
+def _film_of(shot: Shot, take: Take, kept: Step) -> ShotFilm:
+    origin = Output(step=kept.name, name=take.output)
+    return ShotFilm(
+        shot=shot,
+        take=origin,
+        video=take.video.sha256,
+        picture=origin,
+        sound=origin if take.sound else None,
+        seconds=take.seconds,
+        suffix=PurePosixPath(take.output).suffix,
+    )
 
 
 def plate(shot: Shot, path: str, materials: Materials) -> ShotFilm:
@@ -83,9 +186,15 @@ def plate(shot: Shot, path: str, materials: Materials) -> ShotFilm:
         )
     seconds = shot.duration.exact(shot.format.rate) if shot.duration is not None else footage.seconds
     origin = SourceFile(path=path, location=shot.location)
-    sound = origin if footage.sound else None
-    suffix = PurePosixPath(path).suffix
-    return ShotFilm(shot=shot, take=origin, picture=origin, sound=sound, seconds=seconds, suffix=suffix)
+    return ShotFilm(
+        shot=shot,
+        take=origin,
+        video=materials.source(origin).sha256,
+        picture=origin,
+        sound=origin if footage.sound else None,
+        seconds=seconds,
+        suffix=PurePosixPath(path).suffix,
+    )
 
 
 def finished(shot: Shot, film: ShotFilm, materials: Materials) -> tuple[list[Step], ShotFilm]:
@@ -123,22 +232,6 @@ def _last_frame(film: ShotFilm, materials: Materials) -> Step:
     return _step(film.shot, f"{film.shot.name}/last-frame", recipe, (("source", film.take),), ("frame.png",))
 
 
-def _parameters(shot: Shot, project: Project, take: int, frames: int, shows: tuple[str, ...]) -> Fields:
-    seed = shot.seed if shot.seed is not None else derived_seed(project.name, shot.name)
-    names = {"project": project.name, "shot": shot.name, "title": shot.title}
-    return _merged(
-        Fields(tuple((name, text) for name, text in names.items() if name in shows)),
-        take=take,
-        prompt=shot.prompt or "",
-        seed=seed if take == 1 else derived_seed(seed, take),
-        frames=frames,
-        size=str(shot.format.size),
-        rate=rate_text(shot.format.rate),
-        color=shot.format.color,
-        settings=shot.settings,
-    )
-
-
 def _frames(shot: Shot) -> int:
     assert shot.duration is not None, "load gives every generated shot a duration"
     return frames_of(shot.duration.exact(shot.format.rate), shot.format.rate)
@@ -150,8 +243,7 @@ def _step(
     recipe: Recipe,
     inputs: tuple[tuple[str, Origin], ...],
     outputs: tuple[str, ...],
-    *,
-    generates: bool = False,
+    asking: Asking | None = None,
 ) -> Step:
     return Step(
         name=name,
@@ -159,7 +251,7 @@ def _step(
         inputs=inputs,
         outputs=outputs,
         shots=(shot.name,),
-        generates=generates,
+        asking=asking,
         priority=shot.priority,
         tags=shot.tags,
         location=shot.location,

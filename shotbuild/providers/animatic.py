@@ -7,7 +7,7 @@ from pathlib import Path
 
 from shotbuild.errors import ProcessError, ShotbuildError
 from shotbuild.host import process
-from shotbuild.providers.interface import Model, Request, Status, Workplace
+from shotbuild.providers.interface import Model, Receipt, Request, Status, Workplace, request_fields
 from shotbuild.records import FREE, Fields, Operation, Price
 from shotbuild.spec.fields import choice
 
@@ -48,7 +48,7 @@ class Animatic:
     def poll(self, request: Request, operation: Operation, workplace: Workplace) -> Status:
         return Status.DONE
 
-    def fetch(self, request: Request, operation: Operation, workplace: Workplace, into: Path) -> None:
+    def fetch(self, request: Request, operation: Operation, workplace: Workplace, into: Path) -> Receipt:
         """Draws in a process of its own: takes are drawn side by side on all cores, and a plan imports no numpy."""
         order = workplace.folder / "order"
         order.write_bytes(pickle.dumps((request, workplace.ffmpeg, into)))
@@ -58,6 +58,8 @@ class Animatic:
         except ProcessError as error:
             raise _told(workplace.folder / "error") or error from error
         order.unlink()
+        pin = STORYBOARD.pin(self.name)
+        return Receipt(sent=request_fields(request), answered=Fields(), pin=pin, charged=FREE)
 
 
 def _told(path: Path) -> ShotbuildError | None:

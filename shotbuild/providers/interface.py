@@ -7,8 +7,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
-from shotbuild.records import Fields, Format, Operation, Pin, Price
+from shotbuild.records import Fields, Format, Operation, Pin, Price, fields
 from shotbuild.spec.fields import Field
+from shotbuild.units import rate_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,35 @@ class Workplace:
     cancel: threading.Event
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What a provider has to show for one take. sent: the exact request as it left, answered: what came back, both without
+    keys; pin: the model and version that it says it used, None = it says nothing; charged: what it took, None = unsaid."""
+
+    sent: Fields
+    answered: Fields
+    pin: Pin | None
+    charged: Price | None
+
+
+def request_fields(request: Request) -> Fields:
+    """A Request as named fields; pictures by their sha256, under which the store has them."""
+    return fields(
+        project=request.project,
+        shot=request.shot,
+        title=request.title,
+        take=request.take,
+        prompt=request.prompt,
+        seed=request.seed,
+        frames=request.frames,
+        size=str(request.format.size),
+        rate=rate_text(request.format.rate),
+        color=request.format.color,
+        references=Fields(tuple(sorted((role, path.name) for role, path in request.references))),
+        settings=request.settings,
+    )
+
+
 class Provider(Protocol):
     """Any object of this shape. `request` comes with each call, because some services need it to find an operation."""
 
@@ -86,6 +116,6 @@ class Provider(Protocol):
 
     def poll(self, request: Request, operation: Operation, workplace: Workplace) -> Status: ...
 
-    def fetch(self, request: Request, operation: Operation, workplace: Workplace, into: Path) -> None:
+    def fetch(self, request: Request, operation: Operation, workplace: Workplace, into: Path) -> Receipt:
         """Writes the take to the file `into`. Errors: ProviderError, ProcessError, Cancelled."""
         ...

@@ -1,4 +1,4 @@
-"""Finds shots that continue each other in a circle."""
+"""Finds shots that continue each other in a circle, and shots that cannot have moved as they say."""
 
 from collections.abc import Mapping
 
@@ -19,6 +19,23 @@ def check_cycles(shots: Mapping[str, Shot], report: Report) -> None:
             on_way = list(path)
             _report(on_way[on_way.index(step) :], shots, report)
         settled.update(path)
+
+
+def check_moves(shots: Mapping[str, Shot], report: Report) -> None:
+    """Reports a shot that moved from its own name, and a name that two shots moved from."""
+    movers: dict[str, Shot] = {}
+    for shot in shots.values():
+        if shot.moved is None:
+            continue
+        if shot.moved == shot.name:
+            report.say(shot.location, f"shot {shot.name!r} moved from its own name", hint="take `moved` out")
+        elif (before := movers.setdefault(shot.moved, shot)) is not shot:
+            report.say(
+                shot.location,
+                f"shots {before.name!r} and {shot.name!r} both moved from {shot.moved!r}",
+                cause=f"{before.name!r} stands at {before.location}; takes and approvals go to one shot",
+                hint="take `moved` out of one of them",
+            )
 
 
 def _report(cycle: list[str], shots: Mapping[str, Shot], report: Report) -> None:

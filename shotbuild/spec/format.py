@@ -75,7 +75,8 @@ FINISH: Key[tuple[Node, ...]] = Key(
 SETTINGS: Key[Node] = Key("settings", Later("settings"), "The model's own settings.")
 PRIORITY = Key("priority", Integer(-100, 100), "Higher runs earlier.", shown=0)
 FIT = Key("fit", Choice("fit", ("pad", "crop", "stretch")), "How a picture of another shape is placed.", shown="pad")
-GENERATED: tuple[Key[object], ...] = (PROVIDER, MODEL, SEED, TAKES, REFERENCES, CONTINUE, SETTINGS)
+MOVED = Key("moved", Name("a shot"), "The name that the shot had before: its takes, decisions and seed come along.")
+GENERATED: tuple[Key[object], ...] = (PROVIDER, MODEL, SEED, TAKES, REFERENCES, CONTINUE, SETTINGS, MOVED)
 """What only a generated shot has, not a plate."""
 SHOT_TABLE = Table(
     "a shot", (TITLE, PROMPT, TEMPLATE_FILE, WITH, PLATE, DURATION, *GENERATED, PART, FINISH, TAGS, PRIORITY, FIT, MATRIX)
@@ -131,6 +132,9 @@ VARS = Key("vars", VARIABLES_KIND, "Variables for all templates.")
 LIMIT = Key("limit", MONEY_KIND, "The most that may be spent: `250 USD`.")
 TAKES_PER_SHOT = Key("takes_per_shot", Integer(1, 10_000), "The most takes of one shot.", shown=30)
 BUDGET = Key("budget", Table("a budget", (LIMIT, TAKES_PER_SHOT)), "What may be spent. Without it nothing is.")
+APPROVALS = Key(
+    "approvals", ListOf(Name("a role"), "roles"), "Who has to approve every take before `deliver --strict` passes."
+)
 FFMPEG = Key("ffmpeg", Text(1000), "Another ffmpeg than the one that comes with shotbuild: the path of the executable.")
 LINK = Key("link", Choice("link", ("copy", "hardlink")), "How results are handed out into `out/`.", shown="copy")
 
@@ -149,7 +153,18 @@ DELIVERABLES: Key[Unread] = Key(
     MapOf(lambda text: checked_name(text, "a deliverable"), Later("deliverable"), "deliverables by name", f"^{NAME}$"),
     "Encoded outputs by name.",
 )
-PROJECT_ONLY: tuple[Key[object], ...] = (VERSION, PROJECT, FORMAT, PROVIDERS, DEFAULTS, VARS, BUDGET, FFMPEG, LINK)
+PROJECT_ONLY: tuple[Key[object], ...] = (
+    VERSION,
+    PROJECT,
+    FORMAT,
+    PROVIDERS,
+    DEFAULTS,
+    VARS,
+    BUDGET,
+    APPROVALS,
+    FFMPEG,
+    LINK,
+)
 ENTITIES: tuple[Key[Unread], ...] = (SHOTS, SEQUENCES, DELIVERABLES)
 PROJECT_TABLE = Table("the project file", (*PROJECT_ONLY, *ENTITIES))
 SPEC_TABLE = Table(

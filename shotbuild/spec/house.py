@@ -65,6 +65,7 @@ class House:
     variables: dict[str, Plain]
     budget: Budget
     settings: Settings
+    approvals: tuple[str, ...]
 
 
 def settled(row: Row, tables: Tables, reader: Reader) -> House:
@@ -80,6 +81,7 @@ def settled(row: Row, tables: Tables, reader: Reader) -> House:
         variables=plain_values(row.get(written.VARS)),
         budget=_budget(row.get(written.BUDGET)),
         settings=Settings(ffmpeg=row.get(written.FFMPEG), link=row.get(written.LINK) or "copy"),
+        approvals=tuple(dict.fromkeys(row.get(written.APPROVALS) or ())),
     )
     _check_version(row, reader)
     _check_default_settings(house, reader)

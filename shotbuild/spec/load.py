@@ -7,7 +7,7 @@ from pathlib import Path
 from shotbuild.errors import SpecError
 from shotbuild.records import Project
 from shotbuild.spec import format as written
-from shotbuild.spec.continuity import check_cycles
+from shotbuild.spec.continuity import check_cycles, check_moves
 from shotbuild.spec.cuts import check_files, deliverable, sequence
 from shotbuild.spec.document import decode, parse
 from shotbuild.spec.house import House, ModelTable, Tables, settled
@@ -80,6 +80,7 @@ def _settle(sources: _Sources, house: House, prompts: Prompts, tables: Tables, r
     desk = Desk(house, tables, prompts, reader, shots, sequences)
     settled_shots = {name: shot(variant, desk) for name, variant in sorted(shots.variants.items())}
     check_cycles(settled_shots, reader.report)
+    check_moves(settled_shots, reader.report)
     settled_deliverables = [deliverable(variant, desk) for _, variant in sorted(deliverables.variants.items())]
     check_files(settled_deliverables, desk)
     return Project(
@@ -91,6 +92,7 @@ def _settle(sources: _Sources, house: House, prompts: Prompts, tables: Tables, r
         deliverables=tuple(settled_deliverables),
         budget=house.budget,
         settings=house.settings,
+        approvals=house.approvals,
         files=tuple(sorted({*sources.files, *prompts.files})),
     )
 

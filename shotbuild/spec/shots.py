@@ -62,6 +62,7 @@ def shot(variant: Variant, desk: Desk) -> Shot:
         references=_references(row, maker, desk),
         continues=_continues(row, variant, maker, desk),
         settings=_settings(row, variant, maker, desk),
+        moved=row.get(written.MOVED),
     )
 
 

@@ -34,5 +34,5 @@ STAGES: Mapping[str, Entry] = {
     "encode": Entry(version=1, where="shotbuild.stages.encode:Encode"),
     "mix": Entry(version=1, where="shotbuild.stages.mix:Mix"),
     "sound": Entry(version=1, where="shotbuild.stages.sound:Sound"),
-    "join": Entry(version=1, where="shotbuild.stages.join:Join"),
+    "join": Entry(version=2, where="shotbuild.stages.join:Join"),
 }

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from shotbuild.digest import canonical
 from shotbuild.errors import Cancelled, MediaError, ProviderRefused, ProviderUnavailable
 from shotbuild.media.probe import probe
-from shotbuild.providers.interface import Provider, Request, Status, Workplace
-from shotbuild.records import Fields, Format, Operation
+from shotbuild.providers.interface import Provider, Receipt, Request, Status, Workplace, request_fields
+from shotbuild.records import Answer, Fields, Format, Operation, fields
 from shotbuild.stages.interface import Work
 from shotbuild.units import parse_rate, parse_size
 
@@ -21,7 +22,7 @@ class Generate:
     name: str = "generate"
     version: int = 1
 
-    def run(self, work: Work) -> Operation:
+    def run(self, work: Work) -> Answer:
         provider = self.providers[work.pins[0].provider]
         request = request_of(work)
         folder = work.into / "workplace"
@@ -37,8 +38,9 @@ class Generate:
             raise ProviderRefused(f"{provider.name} refused to make this take")
         if status is Status.GONE:
             raise ProviderUnavailable(f"{provider.name} no longer knows operation {operation.id}")
-        provider.fetch(request, operation, workplace, work.into / work.outputs[0])
-        return operation
+        receipt = provider.fetch(request, operation, workplace, work.into / work.outputs[0])
+        record = record_text(provider.name, request, operation, receipt)
+        return Answer(operation=operation, pin=receipt.pin, charged=receipt.charged, record=record)
 
     def check(self, work: Work) -> None:
         request = request_of(work)
@@ -51,6 +53,20 @@ class Generate:
                 cause=f"asked: {request.frames} frames {wanted[0]}x{wanted[1]} at {request.format.rate}; "
                 f"got: {found.frames} frames {size[0]}x{size[1]} at {rate}",
             )
+
+
+def record_text(provider: str, request: Request, operation: Operation, receipt: Receipt) -> str:
+    """All that was sent and all that came back, as JSON: what the ledger keeps of a take beside the take itself."""
+    return canonical(
+        fields(
+            schema="shotbuild/record/1",
+            provider=provider,
+            request=request_fields(request),
+            sent=receipt.sent,
+            answered=receipt.answered,
+            operation=fields(id=operation.id, submitted=operation.submitted),
+        )
+    )
 
 
 def request_of(work: Work) -> Request:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from shotbuild.records import Fields, Operation, Pin
+from shotbuild.records import Answer, Fields, Pin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +30,10 @@ class Stage(Protocol):
     name: str
     version: int
 
-    def run(self, work: Work) -> Operation | None:
+    def run(self, work: Work) -> Answer | None:
         """Writes every file of `work.outputs` into `work.into`. Errors: MediaError, ProcessError, Cancelled.
 
-        Gives the provider's operation where one was asked, else None.
+        Gives the provider's answer where one was asked, else None.
         """
         ...
 

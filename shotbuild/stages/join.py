@@ -1,6 +1,7 @@
 """The chunks of a cut and its sound → the delivered file, by stream copy.
 
-Inputs: segment00000, segment00001, … and sound, if any. Parameters: frames, lengths, rate, size, title, video.
+Inputs: segment00000, segment00001, … and sound, if any. Parameters: frames, lengths, rate, size, title, video; and cites
+(shot → sha256 of the take or plate in the cut) with project and sequence, by which the file leads back to them.
 """
 
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from shotbuild.errors import MediaError
 from shotbuild.media import joining
 from shotbuild.media.checks import ends_together, picture_is
+from shotbuild.media.identity import identity_text
 from shotbuild.media.profiles import MUXERS
 from shotbuild.records import Fields
 from shotbuild.stages.interface import Work
@@ -18,7 +20,7 @@ SOUND = "sound"
 
 class Join:
     name = "join"
-    version = 1
+    version = 2
 
     def run(self, work: Work) -> None:
         chunks = [work.inputs[name] for name in sorted(work.inputs) if name != SOUND]
@@ -44,5 +46,13 @@ def _film(work: Work) -> joining.Film:
         rate=parameters.fraction("rate"),
         size=parse_size(parameters.text("size")),
         title=parameters.text("title"),
+        identity=_identity(parameters),
         muxer=MUXERS[Path(work.outputs[0]).suffix.removeprefix(".")],
     )
+
+
+def _identity(parameters: Fields) -> str:
+    cites = parameters.get("cites")
+    if not isinstance(cites, Fields):
+        return ""
+    return identity_text(parameters.text("project"), parameters.text("sequence"), cites)

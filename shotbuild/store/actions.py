@@ -8,7 +8,7 @@ import os
 import re
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from diskcache.core import DEFAULT_SETTINGS, METADATA
 
 from shotbuild.digest import canonical_line
 from shotbuild.errors import StoreError
-from shotbuild.records import ActionResult, Digest, Operation, Price, fields
+from shotbuild.records import ActionResult, Digest, Fields, Operation, Pin, Price, fields
 
 SETTINGS: dict[str, int | str] = {
     "eviction_policy": "none",
@@ -33,6 +33,7 @@ SETTINGS: dict[str, int | str] = {
 KNOWN_SETTINGS = frozenset(DEFAULT_SETTINGS) | frozenset(METADATA)
 RAW = 1
 LONGEST = 64 << 20
+NO_RESULT = (KeyError, TypeError, ValueError, AttributeError, ArithmeticError)
 
 
 class TextDisk(Disk):  # type: ignore[misc]
@@ -77,7 +78,7 @@ class DiskActions:
         row = self._row(action)
         try:
             return None if row is None else _result(row)
-        except (KeyError, TypeError, ValueError, ZeroDivisionError):
+        except NO_RESULT:
             return None  # a row of another version, or planted: as good as none
 
     def put(self, action: str, result: ActionResult, manifest: str) -> None:
@@ -91,6 +92,19 @@ class DiskActions:
         row = self._row(action)
         return None if row is None or "manifest" not in row else str(row["manifest"])
 
+    def rows(self) -> Iterator[tuple[str, str, ActionResult]]:
+        try:
+            for key, text in _texts(self._folder / "cache.db"):
+                row = _parsed(text)
+                try:
+                    found = None if row is None else (key, _stage(row), _result(row))
+                except NO_RESULT:
+                    continue
+                if found is not None:
+                    yield found
+        except sqlite3.Error as error:
+            raise self._unreadable(error) from error
+
     def close(self) -> None:
         self._cache.close()
 
@@ -98,16 +112,50 @@ class DiskActions:
         try:
             text = self._cache.get(action)
         except (sqlite3.Error, Timeout, OSError) as error:
-            raise StoreError(
-                "the action cache cannot be read",
-                cause=str(error),
-                hint=f"delete .shotbuild/{self._folder.name}/ and build again",
-            ) from error
-        try:
-            row = json.loads(text) if isinstance(text, str) else None
-        except (ValueError, RecursionError):
-            return None
-        return row if isinstance(row, dict) else None
+            raise self._unreadable(error) from error
+        return _parsed(text)
+
+    def _unreadable(self, error: Exception) -> StoreError:
+        return StoreError(
+            "the action cache cannot be read",
+            cause=str(error),
+            hint=f"delete .shotbuild/{self._folder.name}/ and build again",
+        )
+
+
+def _parsed(text: object) -> dict[str, Any] | None:
+    try:
+        row = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def _texts(database: Path) -> Iterator[tuple[str, str]]:
+    """Keys and rows as they stand. diskcache's own walk ends at the first key that was planted."""
+    connection = sqlite3.connect(database, timeout=60)
+    try:
+        connection.text_factory = bytes  # text that is not UTF-8 would end the walk as well
+        connection.execute("PRAGMA trusted_schema = OFF")
+        kinds = "raw = 1 AND typeof(key) = 'text' AND typeof(value) = 'text' AND length(value) <= ?"
+        for key, value in connection.execute(
+            f"SELECT key, value FROM Cache WHERE mode = ? AND {kinds} ORDER BY key",  # noqa: S608 - no text from outside
+            (RAW, LONGEST),
+        ):
+            try:
+                yield key.decode(), value.decode()
+            except UnicodeDecodeError:
+                continue
+    finally:
+        connection.close()
+
+
+def _stage(row: dict[str, Any]) -> str:
+    """The stage that a kept manifest names; "" when there is none."""
+    kept = _parsed(row.get("manifest"))
+    recipe = kept.get("recipe") if kept else None
+    stage = recipe.get("stage") if isinstance(recipe, dict) else None
+    return stage if isinstance(stage, str) else ""
 
 
 def _opened(folder: Path, warn: Callable[[str], None]) -> Cache:
@@ -168,24 +216,31 @@ def _row_fields(result: ActionResult) -> dict[str, object]:
     return {
         "outputs": [[name, digest.sha256, digest.size] for name, digest in result.outputs],
         "milliseconds": result.milliseconds,
-        "price": fields(
-            amount=None if result.price.amount is None else str(result.price.amount),
-            currency=result.price.currency,
-            exact=result.price.exact,
-        ),
+        "price": _price_fields(result.price),
+        "charged": result.charged and _price_fields(result.charged),
+        "pin": result.pin and fields(provider=result.pin.provider, model=result.pin.model, version=result.pin.version),
+        "record": result.record and [result.record.sha256, result.record.size],
         "operation": operation and fields(provider=operation.provider, id=operation.id, submitted=operation.submitted),
     }
 
 
+def _price_fields(price: Price) -> Fields:
+    return fields(amount=None if price.amount is None else str(price.amount), currency=price.currency, exact=price.exact)
+
+
+def _price(row: dict[str, Any]) -> Price:
+    amount = row["amount"]
+    return Price(amount=None if amount is None else Fraction(amount), currency=row["currency"], exact=row["exact"])
+
+
 def _result(row: dict[str, Any]) -> ActionResult:
-    price, operation = row["price"], row["operation"]
+    operation, charged, pin, record = (row[name] for name in ("operation", "charged", "pin", "record"))
     return ActionResult(
         outputs=tuple((str(name), _digest(sha256, size)) for name, sha256, size in row["outputs"]),
         milliseconds=int(row["milliseconds"]),
-        price=Price(
-            amount=None if price["amount"] is None else Fraction(price["amount"]),
-            currency=price["currency"],
-            exact=price["exact"],
-        ),
+        price=_price(row["price"]),
         operation=operation and Operation(**operation),
+        charged=charged and _price(charged),
+        pin=pin and Pin(**pin),
+        record=record and _digest(*record),
     )

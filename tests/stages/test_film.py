@@ -1,5 +1,6 @@
 """Conformed clips → chunks → joined film: the right frame at every place, sound and picture together, the same bytes."""
 
+import hashlib
 from fractions import Fraction
 
 import av
@@ -7,9 +8,13 @@ import numpy as np
 import pytest
 
 from shotbuild.errors import MediaError
-from shotbuild.media.probe import probe
+from shotbuild.host import process
+from shotbuild.host.tools import find_ffmpeg
+from shotbuild.media import joining
+from shotbuild.media.identity import LONGEST, identity_text, read_identity
+from shotbuild.media.probe import probe, streams
 from shotbuild.media.profiles import PROFILES
-from shotbuild.records import fields
+from shotbuild.records import Fields, fields
 from shotbuild.stages.conform import Conform
 from shotbuild.stages.encode import Encode
 from shotbuild.stages.join import Join
@@ -60,7 +65,7 @@ def encode(run):
 
 @pytest.fixture
 def join(run):
-    def made(chunks, lengths, profile=WEB, sound=None, rate="24", size="64x36", title="Film"):
+    def made(chunks, lengths, profile=WEB, sound=None, rate="24", size="64x36", title="Film", **more):
         inputs = {f"segment{index:05d}": path for index, path in enumerate(chunks)}
         name = f"film.{profile.extension}"
         return (
@@ -74,6 +79,7 @@ def join(run):
                 size=size,
                 title=title,
                 video=profile.video,
+                **more,
             )
             / name
         )
@@ -178,6 +184,89 @@ def test_two_runs_give_the_same_bytes(conformed, encode, join, soundtrack):
             chunks = [encode(a, 0, 20, profile), encode(a, 20, 10, profile, b=a, start_b=0, burn_in=burn_in)]
             films.append(join(chunks, [20, 10], profile, soundtrack(30, profile)).read_bytes())
         assert films[0] == films[1]
+
+
+def cited(shots):
+    return Fields(
+        tuple((f"sh{number:04d}.v2_final-cut", hashlib.sha256(b"%d" % number).hexdigest()) for number in range(shots))
+    )
+
+
+def read_back(path):
+    """The comment and title of a file as PyAV reads them, and its comment as ffmpeg does."""
+    with av.open(str(path)) as source:
+        seen = {name.lower(): text for name, text in source.metadata.items()}
+    told, _ = process.run([str(find_ffmpeg(None)), "-i", str(path), "-f", "ffmetadata", "-"], cwd=path.parent)
+    lines = [line.partition("=") for line in told.splitlines()]
+    comments = [text.replace("\\", "") for name, _, text in lines if name.lower() == "comment"]
+    return seen.get("comment"), seen["title"], comments
+
+
+@pytest.mark.parametrize("profile", [WEB, MASTER])
+def test_a_film_leads_back_to_its_takes(conformed, encode, join, soundtrack, profile):
+    chunk, cites = encode(conformed(24), 0, 24, profile), cited(200)
+    film, again = (
+        join([chunk], [24], profile, soundtrack(24, profile), project="lighthouse", sequence="opening", cites=cites)
+        for _ in range(2)
+    )
+    comment, title, told = read_back(film)
+    found = read_identity(comment)
+    assert (found.project, found.sequence, found.more) == ("lighthouse", "opening", 0)
+    assert found.takes == tuple((shot, sha256[:16]) for shot, sha256 in cites)
+    assert told == [comment]
+    assert title == "Film"
+    assert film.read_bytes() == again.read_bytes()
+    assert b"Lavf" not in film.read_bytes()
+
+
+@pytest.mark.parametrize(("muxer", "suffix"), [("mp4", "mp4"), ("mov", "mov"), ("matroska", "mkv")])
+@pytest.mark.parametrize("shots", [1, 200, 5000])
+def test_the_comment_survives_in_every_container(conformed, encode, tmp_path, muxer, suffix, shots):
+    chunk, text = encode(conformed(2), 0, 2), identity_text("lighthouse", "opening", cited(shots))
+    common = {"lengths": [2], "rate": Fraction(24), "size": Size(64, 36), "title": "Film"}
+    film = joining.Film(identity=text, muxer=muxer, **common)
+    paths = [tmp_path / f"{name}.{suffix}" for name in ("one", "two")]
+    for path in paths:
+        joining.join([chunk], None, film, path)
+    assert read_back(paths[0]) == (text, "Film", [text])
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    assert probe(paths[0]).video.frames == 2
+    assert (len(text) > LONGEST - 100) == (shots == 5000)
+
+
+def test_a_film_that_cites_nothing_has_no_comment(conformed, encode, join):
+    film = join([encode(conformed(2), 0, 2)], [2])
+    assert read_back(film) == (None, "Film", [])
+    empty = join([encode(conformed(2), 0, 2)], [2], project="lighthouse", sequence="opening", cites=fields())
+    assert read_identity(read_back(empty)[0]).takes == ()
+
+
+def test_the_streams_of_a_film_are_told_without_a_float(conformed, encode, join, soundtrack):
+    rate = "24000/1001"
+    film = join([encode(conformed(48, rate), 0, 48, rate=rate)], [48], WEB, soundtrack(48, WEB, rate), rate)
+    picture, sound = streams(film)
+    assert picture == fields(
+        kind="video",
+        codec="h264",
+        profile="High",
+        size="64x36",
+        rate="24000/1001",
+        frames=48,
+        seconds="1001/500",
+        pixels="yuv420p",
+    )
+    assert sound == fields(kind="audio", codec="aac", rate=48000, channels=2, layout="stereo", seconds="1001/500")
+
+
+def test_a_silent_clip_has_one_stream_and_sound_alone_is_refused(conformed, make):
+    assert [row.text("kind") for row in streams(conformed(24))] == ["video"]
+    assert streams(conformed(24))[0].text("seconds") == "1"
+    turned = make("film-upright.mkv", "-display_rotation", "90", "-i", str(conformed(2)), "-c", "copy")
+    assert streams(turned)[0].text("size") == "36x64"
+    still = make("film-still.png", "-f", "lavfi", "-i", "testsrc2=s=64x36", "-frames:v", "1")
+    assert streams(still)[0].text("seconds") == "0"
+    with pytest.raises(MediaError, match="has no picture"):
+        streams(make("film-tone.wav", "-f", "lavfi", "-i", "sine=d=0.1"))
 
 
 @pytest.mark.parametrize("label", ["sh010 > sh020", "it's 50%: {x} \\ \n [a];b,c=%{pts}", "", "\u6771\u4eac", "/etc/passwd"])

@@ -1,0 +1,117 @@
+"""Which take a shot is: the approved one, else the picked one, else the newest of the current recipe, else a new one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from shotbuild.plan.explain import difference
+from shotbuild.records import Decision, ShotState, Take
+
+APPROVED, PICKED, NEWEST, MISSING = "approved", "picked", "newest", "missing"
+STALE_APPROVED, STALE_PICKED, CONFLICT = "stale-approved", "stale-picked", "conflict"
+CHOICE_WORDS = (APPROVED, PICKED, STALE_APPROVED, STALE_PICKED, CONFLICT)
+"""What `status:` may ask of a shot's take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What stands for a shot. how: APPROVED, PICKED, NEWEST or MISSING; take: None when it is still to be made.
+
+    ordinals: the takes of the current recipe that the plan makes; stands: the one of them that the shot is, None when a
+    person chose; moved_on: what differs between the request of the chosen take and today's, as lines; none for a foreign
+    take, which has no request; decisions: those that made the choice; asked: digest of today's request; state: what the
+    ledger comes to.
+    """
+
+    shot: str
+    how: str
+    take: Take | None
+    ordinals: tuple[int, ...]
+    stands: int | None
+    moved_on: tuple[str, ...]
+    decisions: tuple[Decision, ...]
+    asked: str
+    state: ShotState = field(repr=False)
+
+    @property
+    def stale(self) -> bool:
+        """Whether a person chose this take, and the spec has moved on since."""
+        return bool(self.moved_on)
+
+    @property
+    def words(self) -> frozenset[str]:
+        """All that is true of it among CHOICE_WORDS."""
+        found = {self.how} if self.how in (APPROVED, PICKED) else set()
+        if self.stale:
+            found.add(STALE_APPROVED if self.how == APPROVED else STALE_PICKED)
+        return frozenset(found | ({CONFLICT} if self.conflict else set()))
+
+    @property
+    def conflict(self) -> tuple[Decision, ...]:
+        return self.state.conflict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Current:
+    """A shot's recipe as the spec stands. asked: its digest; alike: with those under its earlier names; text: the request
+    of the take with an ordinal; takes: how many the spec wants; more: how many more are to be made now, whatever stands
+    for the shot."""
+
+    asked: str
+    alike: frozenset[str]
+    text: Callable[[int], str]
+    takes: int
+    more: int = 0
+
+
+def choose(shot: str, state: ShotState, current: Current, request: Callable[[Take], str]) -> Choice:
+    """request: what a take was asked for, as text."""
+    made = [take for take in state.takes if not take.foreign and take.asked == current.asked]
+    decided, decisions = _decided(state)
+    ordinals: tuple[int, ...] = ()
+    stands: int | None = None
+    take: Take | None
+    if decided is not None:
+        how, take = (APPROVED if state.approvals else PICKED), state.take_of(decided)
+    else:
+        how, take, ordinals, stands = _newest(state, made, current.takes)
+    if current.more:
+        first = max((each.ordinal for each in made), default=0) + 1
+        ordinals = tuple(range(first, first + current.more))
+    return Choice(
+        shot=shot,
+        how=how,
+        take=take,
+        ordinals=ordinals,
+        stands=stands,
+        moved_on=_moved_on(take, decisions, current, request) if decided is not None and take is not None else (),
+        decisions=decisions,
+        asked=current.asked,
+        state=state,
+    )
+
+
+def _decided(state: ShotState) -> tuple[str | None, tuple[Decision, ...]]:
+    """The bytes that people chose, and by which decisions. Of two picks on two branches the later one holds."""
+    if state.approvals:
+        video = state.approvals[-1].video
+        return video, tuple(each for each in state.approvals if each.video == video)
+    return (state.picks[-1].video, state.picks[-1:]) if state.picks else (None, ())
+
+
+def _newest(state: ShotState, made: list[Take], wanted: int) -> tuple[str, Take | None, tuple[int, ...], int]:
+    """(how, take, ordinals, the one that stands). A recipe whose takes were all rejected asks for one more."""
+    live = {take.ordinal: take for take in made if take.video.sha256 not in state.rejected}
+    dead = {take.ordinal for take in made} - live.keys()
+    ordinals = {*range(1, wanted + 1), *([max(live)] if live else [])} - dead
+    if not ordinals:
+        ordinals = {max(dead) + 1}
+    stands = max(ordinals)
+    return (NEWEST if stands in live else MISSING), live.get(stands), tuple(sorted(ordinals)), stands
+
+
+def _moved_on(
+    take: Take, decisions: tuple[Decision, ...], current: Current, request: Callable[[Take], str]
+) -> tuple[str, ...]:
+    if take.foreign or take.asked in current.alike or any(each.kept in current.alike for each in decisions):
+        return ()
+    return difference(request(take), current.text(take.ordinal))

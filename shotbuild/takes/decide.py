@@ -1,0 +1,182 @@
+"""What people say of takes, written into the ledgers: pick, approve, reject, reopen, note. Each checks before it writes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from shotbuild.errors import GateError, Location, PlanError, nearest
+from shotbuild.host import git
+from shotbuild.ledgers import clock
+from shotbuild.plan.choose import Choice
+from shotbuild.records import APPROVE, NOTE, PICK, REJECT, REOPEN, Decision, Take
+from shotbuild.spec.events import written
+from shotbuild.takes.names import Meant, meant, taken
+from shotbuild.workspace import Workspace
+
+LONGEST = 10_000
+HERE = Location(file="", line=1, column=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A decision as it was written. take: None when it is about the shot; before: what stood for the shot until now."""
+
+    shot: str
+    take: Take | None
+    decision: Decision
+    before: Choice
+
+
+def pick(workspace: Workspace, words: Sequence[str], *, by: str | None = None, why: str | None = None) -> list[Said]:
+    """Puts a take into every cut of its shot. Errors: GateError while another take is approved."""
+    found = [(one, taken(one)) for one in _named(workspace, words)]
+    for one, take in found:
+        before = workspace.whole.chosen[one.shot]
+        approved = before.state.approvals
+        if approved and any(each.video != take.video.sha256 for each in approved):
+            raise GateError(
+                f"{_called(before)} is approved, so a pick would not change the cut",
+                cause=", ".join(f"{each.by} on {each.at}" for each in approved),
+                hint=f"`shotbuild reopen {one.shot}` first, or approve the other take",
+            )
+    return _say(workspace, [(one.shot, take) for one, take in found], _new(workspace, PICK, by, why))
+
+
+def approve(
+    workspace: Workspace,
+    words: Sequence[str],
+    *,
+    by: str | None = None,
+    role: str | None = None,
+    why: str | None = None,
+    keep: bool = False,
+) -> list[Said]:
+    """Fixes the bytes of a take for its shot. role: in which someone approves; keep: knowing that the spec has moved on, so
+    that the take is not called stale until it moves again."""
+    _check_role(role, workspace.project.approvals)
+    decision = _new(workspace, APPROVE, by, why, role=role)
+    found = [(one, taken(one)) for one in _named(workspace, words)]
+    said: list[Said] = []
+    for one, take in found:
+        if not workspace.rooms.blobs.has(take.video):
+            workspace.rooms.warn(f"the bytes of {one.shot} t{take.number} ({take.name}) are not in this store")
+        kept = workspace.whole.chosen[one.shot].asked if keep else None
+        said += _say(workspace, [(one.shot, take)], replace(decision, kept=kept))
+    return said
+
+
+def reject(
+    workspace: Workspace,
+    words: Sequence[str],
+    *,
+    why: str | None,
+    by: str | None = None,
+    frames: tuple[int, int] | None = None,
+) -> list[Said]:
+    """Takes a take out of the choice. frames: where it is wrong, from 0."""
+    if not why:
+        raise PlanError(
+            "a rejection needs a reason", hint='say it: `shotbuild reject sh010 t3 --why "the hand has six fingers"`'
+        )
+    found = [(one.shot, taken(one)) for one in _named(workspace, words)]
+    for shot, take in found:
+        _check_frames(shot, take, frames)
+    return _say(workspace, found, _new(workspace, REJECT, by, why, frames=frames))
+
+
+def reopen(workspace: Workspace, words: Sequence[str], *, by: str | None = None, why: str | None = None) -> list[Said]:
+    """Lets a shot change again: approvals and picks no longer hold. Errors: PlanError when there are none."""
+    found = list(dict.fromkeys(one.shot for one in _named(workspace, words)))
+    for shot in found:
+        state = workspace.whole.chosen[shot].state
+        if not (state.approvals or state.picks):
+            raise PlanError(f"no take of {shot} is approved or picked, so there is nothing to reopen")
+    return _say(workspace, [(shot, None) for shot in found], _new(workspace, REOPEN, by, why))
+
+
+def note(
+    workspace: Workspace,
+    words: Sequence[str],
+    text: str,
+    *,
+    by: str | None = None,
+    frames: tuple[int, int] | None = None,
+) -> list[Said]:
+    """Keeps a remark on a take, or on a shot when no take was named. frames: which ones it is about, from 0."""
+    if not text.strip():
+        raise PlanError("a note needs a text", hint='say it: `shotbuild note sh010 t3 "the light is too warm"`')
+    found = [(one.shot, one.take if one.exact or frames is not None else None) for one in _named(workspace, words)]
+    for shot, take in found:
+        if take is None and frames is not None:
+            raise PlanError(f"shot {shot} has no take yet, so there are no frames to point at")
+        if take is not None:
+            _check_frames(shot, take, frames)
+    return _say(workspace, found, _new(workspace, NOTE, by, text, frames=frames))
+
+
+def person(workspace: Workspace, by: str | None) -> str:
+    """Who speaks: as given, else as Git's configuration has it. Errors: PlanError when nobody is named."""
+    if by is None:
+        known = git.identity(workspace.rooms.root)
+        if known is None:
+            raise PlanError(
+                "nobody says this: Git's configuration names no person",
+                hint='add `--by "Ann Lee <ann@studio.example>"`, or run `git config user.name` and `git config user.email`',
+            )
+        by = f"{known[0]} <{known[1]}>" if known[1] else known[0]
+    if not by.strip() or "\n" in by or len(by) > 500:
+        raise PlanError(f"{by[:80]!r} is no person", hint='write `--by "Ann Lee <ann@studio.example>"`')
+    return by.strip()
+
+
+def _named(workspace: Workspace, words: Sequence[str]) -> list[Meant]:
+    if not words:
+        raise PlanError("no take is named", hint="write `sh010 t3`; `shotbuild takes` lists them")
+    return meant(workspace, words)
+
+
+def _say(workspace: Workspace, about: Sequence[tuple[str, Take | None]], decision: Decision) -> list[Said]:
+    ledgers = workspace.rooms.ledgers
+    ledgers.enter_moves()
+    said: list[Said] = []
+    for shot, take in about:
+        each = replace(decision, video=None if take is None else take.video.sha256)
+        ledgers.decide(shot, each)
+        said.append(Said(shot=shot, take=take, decision=each, before=workspace.whole.chosen[shot]))
+    return said
+
+
+def _new(
+    workspace: Workspace,
+    kind: str,
+    by: str | None,
+    why: str | None,
+    *,
+    role: str | None = None,
+    frames: tuple[int, int] | None = None,
+) -> Decision:
+    """A decision about nothing yet; what it follows is found out when it is written."""
+    if why is not None and len(why) > LONGEST:
+        raise PlanError(f"a reason of {len(why)} characters is too long", hint=f"say it in {LONGEST}")
+    who = person(workspace, by)
+    return Decision(id="", after=(), kind=kind, by=who, role=role, why=why, frames=frames, at=clock(), location=HERE)
+
+
+def _check_role(role: str | None, known: tuple[str, ...]) -> None:
+    if role is None or not known or role in known:
+        return
+    close = nearest(role, known)
+    raise PlanError(
+        f"{role[:80]!r} is not one of the roles that approve here",
+        cause=f"`approvals` in shotbuild.yaml: {', '.join(known)}",
+        hint=f"write `--role {close or known[0]}`",
+    )
+
+
+def _check_frames(shot: str, take: Take, frames: tuple[int, int] | None) -> None:
+    count = next((row["frames"] for row in written(take)["streams"] if row["kind"] == "video" and "frames" in row), None)
+    if frames is not None and count is not None and frames[1] >= count:
+        raise PlanError(f"{shot} t{take.number} has no frame {frames[1]}", cause=f"it has {count} frames, 0 to {count - 1}")
+
+
+def _called(choice: Choice) -> str:
+    return choice.shot if choice.take is None else f"{choice.shot} t{choice.take.number}"
