@@ -1,6 +1,7 @@
 """`python -m bench`: what a build costs, as ratios measured side by side in one run on a machine that may be noisy.
 
-Each figure is the median of interleaved runs of whole processes, in CPU seconds (user + system, children included).
+Each figure is the median of interleaved runs of whole processes, in CPU seconds (user + system, children included) where
+the table does not say clock.
 """
 
 import argparse
@@ -11,9 +12,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from bench import ledgers
 
 PROJECT = "shotbuild: 1\nproject: bench\nformat: {{size: {size}, rate: 24}}\ndefaults: {{duration: {duration}}}\n"
 
@@ -52,6 +56,12 @@ def cpu_of(argv: Sequence[str], cwd: Path) -> float:
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
+def wall_of(argv: Sequence[str], cwd: Path) -> float:
+    began = time.monotonic()
+    subprocess.run(argv, cwd=cwd, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.monotonic() - began
+
+
 def measure(names: dict[str, Callable[[], float]], runs: int) -> list[Measured]:
     """Runs everything in turn, several times."""
     found: dict[str, list[float]] = {name: [] for name in names}
@@ -61,9 +71,9 @@ def measure(names: dict[str, Callable[[], float]], runs: int) -> list[Measured]:
     return [Measured(name, tuple(seconds)) for name, seconds in found.items()]
 
 
-def table(title: str, unit: str, rows: Sequence[Measured]) -> None:
+def table(title: str, unit: str, rows: Sequence[Measured], clock: str = "CPU s") -> None:
     """Prints each row's median, as a multiple of the first row's."""
-    print(f"\n{title}\n{'':34}{'CPU s':>9}  {'times ' + unit:>14}")
+    print(f"\n{title}\n{'':34}{clock:>9}  {'times ' + unit:>14}")
     for row in rows:
         print(f"{row.name:34}{row.median:9.3f}  {row.median / rows[0].median:14.2f}")
 
@@ -100,6 +110,20 @@ def one_change(folder: Path, shots: int, runs: int) -> None:
     table(f"A film of {shots} shots of one second, 640x360", "everything", measure(rows, runs))
 
 
+def many_takes(folder: Path, shots: int, each: int, runs: int) -> None:
+    """Reading commands over ledgers of a long production, in seconds of the clock: what a person waits."""
+    root = ledgers.project(folder / "takes", shots)
+    count = ledgers.fill(root, each)
+    shotbuild = [sys.executable, "-m", "shotbuild"]
+    commands = (["status"], ["takes"], ["plan"], ["lint"])
+    for words in commands:
+        cpu_of([*shotbuild, *words], root)
+    rows: dict[str, Callable[[], float]] = {"python -c pass": lambda: wall_of([sys.executable, "-c", "pass"], root)}
+    for words in commands:
+        rows["shotbuild " + " ".join(words)] = lambda words=words: wall_of([*shotbuild, *words], root)  # type: ignore[misc]
+    table(f"{count} takes over {shots} shots", "pass", measure(rows, runs), "clock s")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="smaller projects, fewer runs")
@@ -109,6 +133,7 @@ def main() -> None:
         print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
         commands(Path(name), 20 if quick else 200, runs)
         one_change(Path(name), 8 if quick else 30, runs)
+        many_takes(Path(name), 100 if quick else 1000, 10, runs)
 
 
 main()

@@ -4,19 +4,21 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import IO
 
 from shotbuild.records import Action, Digest, Fields, Pin, Recipe, Value
 
 CHUNK = 1 << 20
+_WORDS = {None: "null", True: "true", False: "false"}
 FIRST_FRAME = "first_frame"
 """The role of the picture that a take starts on."""
 
 
 def canonical(value: object) -> str:
     """JSON with sorted keys, one field a line, no float (TypeError). The same value gives the same bytes on any machine."""
-    return json.dumps(_plain(value), sort_keys=True, ensure_ascii=False, indent=1)
+    return _written(value, "\n")
 
 
 def canonical_line(value: object) -> str:
@@ -98,6 +100,32 @@ def derived_seed(*words: object) -> int:
 
 def _pin(pin: Pin) -> Fields:
     return Fields((("model", pin.model), ("provider", pin.provider), ("version", pin.version)))
+
+
+def _written(value: object, end: str) -> str:
+    """What `json.dumps(…, sort_keys=True, ensure_ascii=False, indent=1)` writes, in a third of the time: with an indent,
+    json leaves its fast encoder. end: a line end and the indent of the value."""
+    match value:
+        case str():
+            return encode_basestring(value)
+        case None | True | False:
+            return _WORDS[value]
+        case int():
+            return str(value)
+        case Fields() | Mapping():
+            rows = value.items if isinstance(value, Fields) else [(str(name), item) for name, item in value.items()]
+            deeper = end + " "
+            lines = [f"{encode_basestring(name)}: {_written(item, deeper)}" for name, item in sorted(rows, key=_name)]
+            return "{" + deeper + f",{deeper}".join(lines) + end + "}" if lines else "{}"
+        case tuple() | list():
+            deeper = end + " "
+            lines = [_written(item, deeper) for item in value]
+            return "[" + deeper + f",{deeper}".join(lines) + end + "]" if lines else "[]"
+    raise TypeError(f"{type(value).__name__} {value!r} cannot stand in a manifest")
+
+
+def _name(row: tuple[str, object]) -> str:
+    return row[0]
 
 
 def _plain(value: object) -> object:

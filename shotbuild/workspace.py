@@ -18,15 +18,13 @@ from shotbuild.engine.estimate import Bill, bill, check_budget
 from shotbuild.engine.events import Event, Warned
 from shotbuild.errors import PlanError, ShotbuildError, SpecError, SpecErrors
 from shotbuild.making import BuildOptions, Built, make
-from shotbuild.plan import drawing, graph
 from shotbuild.plan.choose import Choice
 from shotbuild.plan.expand import expand
 from shotbuild.plan.forecast import CACHED, Forecast, forecast
 from shotbuild.plan.gates import disputed, too_many, unapproved
-from shotbuild.plan.graph import Link, Plan
+from shotbuild.plan.graph import Link, Plan, needed, part
 from shotbuild.plan.materials import Materials
-from shotbuild.plan.select import select
-from shotbuild.plugins import Registry, registry
+from shotbuild.plugins import Registry, load, registry
 from shotbuild.records import Chosen, Digest, Lock, Pin, Price, Project, SourceFile, Step, Take
 from shotbuild.revision import checked_out
 from shotbuild.rooms import Rooms
@@ -191,7 +189,7 @@ class Workspace:
                 f"no deliverable is meant by {' '.join(targets)}",
                 hint="name a deliverable or a sequence; `shotbuild status` lists them",
             )
-        plan = self._with_needs(wanted)
+        plan = needed(self.whole, wanted)
         plan = replace(plan, links=tuple(link for link in plan.links if link.step in wanted))
         choices = self._choices(plan)
         _refuse(disputed(choices))
@@ -211,7 +209,7 @@ class Workspace:
         more = dict.fromkeys(shots, count)
         whole = self.plan_of(self.project, self._ffmpeg, more)
         rolled = frozenset(step.name for step in whole.steps if step.generates and step.shots[0] in more)
-        plan = replace(graph.part(whole, graph.with_needs(graph.network(whole), rolled)), links=())
+        plan = replace(needed(whole, rolled), links=())
         before = {take.id for shot in shots for take in self.rooms.ledgers.of(shot).takes}
         built = self._build(plan, options, cancel)
         after = [take for shot in shots for take in self.rooms.ledgers.of(shot).takes]
@@ -233,16 +231,16 @@ class Workspace:
     def explain(self, target: str) -> tuple[Forecast, ...]:
         """The steps that a target means, each with the text that is hashed now and the text of its last build."""
         meant = self._meant([target])
-        lines = self._forecast(graph.part(self.whole, graph.with_needs(graph.network(self.whole), meant)))
+        lines = self._forecast(needed(self.whole, meant))
         return tuple(line for line in lines if line.step.name in meant)
 
     def graph(self, targets: Sequence[str] = (), *, form: str = "dot") -> str:
         """The plan as a drawing. form: `dot` or `mermaid`."""
         lines = self._forecast(self.whole)
         meant = self._meant(targets, lines) if targets else frozenset(line.step.name for line in lines)
-        plan = graph.part(self.whole, meant)
         states = {line.step.name: line.state for line in lines}
-        return (drawing.dot if form == "dot" else drawing.mermaid)(plan, states)
+        drawn: str = load(f"shotbuild.plan.drawing:{form}", "the drawing")(part(self.whole, meant), states)
+        return drawn
 
     def lock(self, *, update: bool = False) -> tuple[Lock, tuple[str, ...]]:
         """The pins as they resolve now, and how they differ from the lock. update: writes them over the lock."""
@@ -255,10 +253,7 @@ class Workspace:
     # --- which steps ------------------------------------------------------------------------------------------------
 
     def _wanted(self, targets: Sequence[str]) -> Plan:
-        return self._with_needs(self._meant(targets)) if targets else self.whole
-
-    def _with_needs(self, names: Iterable[str]) -> Plan:
-        return graph.part(self.whole, graph.with_needs(graph.network(self.whole), names))
+        return needed(self.whole, self._meant(targets)) if targets else self.whole
 
     def _meant(self, targets: Sequence[str], lines: Iterable[Forecast] | None = None) -> frozenset[str]:
         """Targets → step names. Only `status:` needs a forecast, and only `changed:` asks Git."""
@@ -266,7 +261,8 @@ class Workspace:
         if lines is None:
             lines = self._forecast(self.whole) if any(word.startswith("status:") for word in words) else ()
         revisions = {word.partition(":")[2] for word in words if word.startswith("changed:")}
-        return select(
+        select = load("shotbuild.plan.select:select", "the selectors")
+        steps: frozenset[str] = select(
             self.whole,
             self.project,
             targets,
@@ -274,6 +270,7 @@ class Workspace:
             chosen={choice.shot: choice.words for choice in self.whole.choices},
             changed={revision: self._changed_since(revision) for revision in sorted(revisions)},
         )
+        return steps
 
     def _forecast(self, plan: Plan) -> tuple[Forecast, ...]:
         return forecast(plan, self.rooms.source, self.rooms.lookup, self.rooms.last)

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": (SEE, "Show what a build would do, why, and what it costs."),
     "build": (DO, "Make what is missing or changed; results go into out/."),
     "deliver": (DO, "Make the deliverables and what they need, into out/."),
+    "takes": (DECIDE, "List takes: what was asked, what stands, who said what of it."),
     "roll": (DECIDE, "Make more takes of a shot, with seeds of their own."),
     "pick": (DECIDE, "Put a take into every cut of its shot."),
     "approve": (DECIDE, "Fix the bytes of a take: no edit changes that shot any more."),
@@ -31,6 +32,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reopen": (DECIDE, "Let a shot change again that was approved or picked."),
     "note": (DECIDE, "Keep a remark on a take, or on its frames."),
     "restore": (DECIDE, "Bring the choice of takes back to a Git revision or an event."),
+    "import": (DECIDE, "Bring a clip that was made elsewhere in as a take of a shot."),
+    "diff": (DECIDE, "Lay two takes side by side: recipe, streams, measured pictures."),
+    "why": (DECIDE, "Say of a file which takes are in it, and who chose them."),
+    "store": (KEEP, "See, check and tidy what was made: ls, check, sweep, path."),
+    "archive": (KEEP, "Pack a sequence so that another machine delivers it offline; prove it."),
     "lock": (DO, "Compare the pins with shotbuild.lock, or take them on."),
     "status": (SEE, "Show how each shot and deliverable stands."),
     "explain": (SEE, "Show why something is made again: the lines that differ."),
@@ -38,6 +44,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
+GROUPS = frozenset({"store"})
+"""Commands that have commands of their own."""
 # A module cannot be called by a word of the language.
 MODULES = {"import": "import_"}
 
@@ -61,9 +69,20 @@ def _app(called: str | None) -> typer.Typer:
     app.callback()(_root)
     for name, (panel, summary) in COMMANDS.items():
         # Only the command that was called is imported; of the others, --help needs no more than the summary.
-        function = import_module(f"shotbuild.cli.{MODULES.get(name, name)}").command if name == called else _placeholder
-        app.command(name, help=summary, rich_help_panel=panel)(_guarded(function))
+        module = import_module(f"shotbuild.cli.{MODULES.get(name, name)}") if name == called else None
+        if module is not None and name in GROUPS:
+            app.add_typer(_guarded_group(module.commands), name=name, help=summary, rich_help_panel=panel)
+        else:
+            function = _placeholder if module is None else module.command
+            app.command(name, help=summary, rich_help_panel=panel)(_guarded(function))
     return app
+
+
+def _guarded_group(commands: typer.Typer) -> typer.Typer:
+    for each in commands.registered_commands:
+        assert each.callback is not None
+        each.callback = _guarded(each.callback)
+    return commands
 
 
 def _root(

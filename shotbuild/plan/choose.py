@@ -102,7 +102,9 @@ def _newest(state: ShotState, made: list[Take], wanted: int) -> tuple[str, Take 
     """(how, take, ordinals, the one that stands). A recipe whose takes were all rejected asks for one more."""
     live = {take.ordinal: take for take in made if take.video.sha256 not in state.rejected}
     dead = {take.ordinal for take in made} - live.keys()
-    ordinals = {*range(1, wanted + 1), *([max(live)] if live else [])} - dead
+    stands = max(live, default=0)
+    # Who rolled beyond what the spec wants needs the newest alone: nothing before it is made for its own sake.
+    ordinals = {stands} if stands > wanted else set(range(1, wanted + 1)) - dead
     if not ordinals:
         ordinals = {max(dead) + 1}
     stands = max(ordinals)

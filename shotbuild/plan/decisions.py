@@ -40,7 +40,7 @@ class History:
         self._past: dict[str, int] = {}
         for event in self.events:
             past = 0
-            for name in event.after:
+            for name in _before(event):
                 if name in self._bit:
                     past |= self._past[name] | self._bit[name]
             self._past[event.id] = past
@@ -100,21 +100,23 @@ def in_force(history: History) -> tuple[Mark, ...]:
 
 def _holding(history: History, events: Sequence[LedgerEvent], restored: Mapping[str, tuple[Mark, ...]]) -> tuple[Mark, ...]:
     """What holds among some events that include all that they follow. restored: what each restoring event brings back."""
-    decisions = [event for event in events if isinstance(event, Decision)]
     marks: list[Mark] = []
-    for event in decisions:
+    for event in events:
+        if not isinstance(event, Decision):
+            continue
+        if event.kind in _TAKES_BACK:
+            # Each after those that it follows, so that the few marks that still hold are all that has to be looked at.
+            marks = [
+                mark for mark in marks if not (_contradicts(event, mark.decision) and history.follows(event.id, mark.place))
+            ]
         if event.kind in (APPROVE, PICK, REJECT):
             marks.append(Mark(event, event.id))
         elif event.kind == RESTORE:
-            marks += [Mark(mark.decision, event.id) for mark in restored[event.id]]
+            # One decision may hold at several places: two people restored it on two branches.
+            marks += [Mark(each, event.id) for each in dict.fromkeys(mark.decision for mark in restored[event.id])]
             if event.video is not None:
                 marks.append(Mark(event, event.id))
-    takers = [event for event in decisions if event.kind in _TAKES_BACK]
-    return tuple(
-        mark
-        for mark in marks
-        if not any(_contradicts(event, mark.decision) and history.follows(event.id, mark.place) for event in takers)
-    )
+    return tuple(marks)
 
 
 _TAKES_BACK = (APPROVE, PICK, REJECT, REOPEN, RESTORE)
@@ -159,17 +161,22 @@ def _when(decision: Decision) -> tuple[str, str]:
     return decision.at, decision.id
 
 
+def _before(event: LedgerEvent) -> tuple[str, ...]:
+    """What has to be settled before an event: those that it follows, and those whose state it restores."""
+    return (*event.after, *event.of) if isinstance(event, Decision) else event.after
+
+
 def _in_order(events: Mapping[str, LedgerEvent]) -> Iterable[LedgerEvent]:
     """Each event after those that it follows; of several that could come next, the one with the lower id.
 
-    Ids are digests that cover `after`, so there is no circle. Without recursion: ledgers can be long.
+    Ids are digests that cover `after` and `of`, so there is no circle. Without recursion: ledgers can be long.
     """
     done: set[str] = set()
     for name in sorted(events):
         waiting = [name]
         while waiting:
             event = events[waiting[-1]]
-            open_ones = [each for each in event.after if each in events and each not in done]
+            open_ones = [each for each in _before(event) if each in events and each not in done]
             if open_ones and event.id not in done:
                 waiting += sorted(open_ones, reverse=True)
                 continue

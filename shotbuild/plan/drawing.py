@@ -2,7 +2,8 @@
 
 import json
 
-from shotbuild.plan.graph import Plan, network
+from shotbuild.plan.graph import Plan
+from shotbuild.plan.network import network
 
 SHAPES = {"cached": "solid", "new": "bold", "changed": "dashed"}
 

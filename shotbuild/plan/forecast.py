@@ -11,6 +11,7 @@ from shotbuild.digest import manifest, of_text
 from shotbuild.plan.bind import bind
 from shotbuild.plan.explain import changed_fields
 from shotbuild.plan.graph import Plan, upstream
+from shotbuild.plan.shoot import CHOOSE
 from shotbuild.records import ActionResult, Chosen, Digest, Origin, Output, SourceFile, Step
 
 NEW, CHANGED, CACHED = "new", "changed", "cached"
@@ -61,7 +62,10 @@ def forecast(
             told.append(Forecast(step=step, state=CACHED, why=f"the same as {maker}", manifest=text, last=before))
             continue
         state = NEW if before is None else CHANGED
-        why = _reason(before, text) if text is not None else f"{_list(waiting)} will run"
+        if step.recipe.stage == CHOOSE:
+            why = "the bytes that were chosen are not in the store"
+        else:
+            why = _reason(before, text) if text is not None else f"{_list(waiting)} will run"
         told.append(Forecast(step=step, state=state, why=why, manifest=text, last=before))
     return tuple(told)
 

@@ -1,10 +1,8 @@
-"""The Plan: Steps in an order in which they can run, the files to link at the end, and questions about who needs whom."""
+"""The Plan: Steps in an order in which they can run, and the files to link at the end. Who needs whom is `network`'s."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-
-import networkx as nx
 
 from shotbuild.plan.choose import Choice
 from shotbuild.records import Output, Step
@@ -38,22 +36,13 @@ def upstream(step: Step) -> tuple[str, ...]:
     return tuple(origin.step for _, origin in (*step.inputs, *step.cites) if isinstance(origin, Output))
 
 
-def network(plan: Plan) -> "nx.DiGraph[str]":
-    """The plan as a directed graph: an edge leads from a step to one that reads it; makers outside the plan are left out."""
-    graph: nx.DiGraph[str] = nx.DiGraph()
-    graph.add_nodes_from(step.name for step in plan.steps)
-    graph.add_edges_from((name, step.name) for step in plan.steps for name in upstream(step) if name in graph)
-    return graph
-
-
-def with_needs(graph: "nx.DiGraph[str]", names: Iterable[str]) -> frozenset[str]:
-    """The steps and all that they need."""
-    return _reached(graph.pred, names)
-
-
-def with_dependants(graph: "nx.DiGraph[str]", names: Iterable[str]) -> frozenset[str]:
-    """The steps and all that need them."""
-    return _reached(graph.succ, names)
+def needed(plan: Plan, names: Iterable[str]) -> Plan:
+    """The plan cut down to some steps and all that they need."""
+    wanted = set(names)
+    for step in reversed(plan.steps):
+        if step.name in wanted:
+            wanted.update(upstream(step))
+    return part(plan, frozenset(wanted))
 
 
 def part(plan: Plan, names: frozenset[str]) -> Plan:
@@ -63,15 +52,3 @@ def part(plan: Plan, names: frozenset[str]) -> Plan:
         links=tuple(link for link in plan.links if link.step in names),
         choices=plan.choices,
     )
-
-
-def _reached(neighbours: Mapping[str, Iterable[str]], names: Iterable[str]) -> frozenset[str]:
-    # One walk for all names: nx.ancestors would be one walk each.
-    waiting = list(names)
-    seen = set(waiting)
-    while waiting:
-        for name in neighbours[waiting.pop()]:
-            if name not in seen:
-                seen.add(name)
-                waiting.append(name)
-    return frozenset(seen)

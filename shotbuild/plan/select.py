@@ -8,7 +8,8 @@ import networkx as nx
 
 from shotbuild.errors import PlanError, nearest
 from shotbuild.plan.choose import CHOICE_WORDS
-from shotbuild.plan.graph import Plan, network, with_dependants, with_needs
+from shotbuild.plan.graph import Plan
+from shotbuild.plan.network import network, with_dependants, with_needs
 from shotbuild.records import Project, Step
 from shotbuild.units import counted
 

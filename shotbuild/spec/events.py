@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Mapping
 from fractions import Fraction
-from pathlib import PurePosixPath
 from typing import Any
 
 from shotbuild.digest import canonical_line, from_plain, of_text, recipe_fields, request_text
@@ -286,7 +285,7 @@ def _digest(row: Mapping[str, Any]) -> Digest:
 def _file_name(value: object) -> str:
     # It becomes the name of a file: what leads elsewhere must not get there.
     name = _text(value)
-    if not name or PurePosixPath(name).name != name or len(name) > LONGEST_NAME or "\\" in name:
+    if not name or "/" in name or "\\" in name or name in (".", "..") or len(name) > LONGEST_NAME:
         raise ValueError("output is no file name")
     return name
 

@@ -1,7 +1,10 @@
 """The content-addressed store as a folder: cas/ab/ab12…, written once, read-only, verified when it is read."""
 
+import errno
 import os
 import re
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from shotbuild.digest import of_file
@@ -10,6 +13,7 @@ from shotbuild.host import files
 from shotbuild.records import Digest
 
 READ_ONLY = 0o444
+NAME = re.compile("[0-9a-f]{64}")
 
 
 class FolderBlobs:
@@ -21,9 +25,11 @@ class FolderBlobs:
 
     def has(self, digest: Digest) -> bool:
         try:
-            return self._place(digest).stat().st_size == digest.size
+            found = self._place(digest).lstat()
         except OSError:
             return False
+        # A link or a pipe, as somebody else's project may bring one, is no blob.
+        return stat.S_ISREG(found.st_mode) and found.st_size == digest.size
 
     def path(self, digest: Digest) -> Path:
         if not self.has(digest):
@@ -35,8 +41,11 @@ class FolderBlobs:
         return self._place(digest)
 
     def verify(self, digest: Digest) -> None:
-        if of_file(self.path(digest)) != digest:
+        if not _holds(self.path(digest), digest):
             self._set_aside(digest)
+
+    def sound(self, digest: Digest) -> bool:
+        return self.has(digest) and _holds(self._place(digest), digest)
 
     def adopt(self, file: Path) -> Digest:
         digest = of_file(file)
@@ -70,6 +79,53 @@ class FolderBlobs:
         with files.staged(target) as temporary:
             files.copy(self._place(digest), temporary)
 
+    def repair(self, digest: Digest, source: Path) -> bool:
+        # Neither a device nor a file of another size is worth reading to its end.
+        if not source.is_file() or source.stat().st_size != digest.size:
+            return False
+        place = self._place(digest)
+        self._cas.mkdir(parents=True, exist_ok=True)
+        temporary = files.temporary_beside(self._cas / "incoming")
+        try:
+            if files.copy_hashed(source, temporary) != digest:
+                return False
+            os.chmod(temporary, READ_ONLY)
+            files.sync_file(temporary)
+            if place.is_dir() and not place.is_symlink():
+                return False
+            self._enter(temporary, digest)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return True
+
+    def each(self) -> Iterator[Digest]:
+        for path in self._files():
+            found = path.lstat()
+            if self._is_blob(path, found):
+                yield Digest(sha256=path.name, size=found.st_size)
+
+    def strays(self) -> Iterator[Path]:
+        """What lies in the store and is no blob: a link, another name, a file that a killed process left; sorted."""
+        return (path for path in self._files() if not self._is_blob(path, path.lstat()))
+
+    def remove(self, digest: Digest) -> None:
+        place = self._place(digest)
+        place.unlink(missing_ok=True)
+        if place.parent.is_dir():
+            files.sync_folder(place.parent)
+
+    def _files(self) -> Iterator[Path]:
+        """All that stands in cas/ and its folders, in order. Links are not followed."""
+        for entry in _entries(self._cas):
+            if not entry.is_dir(follow_symlinks=False):
+                yield Path(entry.path)
+                continue
+            yield from (Path(inner.path) for inner in _entries(entry.path))
+
+    def _is_blob(self, path: Path, found: os.stat_result) -> bool:
+        named = NAME.fullmatch(path.name) is not None and path.parent == self._cas / path.name[:2]
+        return named and stat.S_ISREG(found.st_mode)
+
     def _enter(self, file: Path, digest: Digest) -> None:
         place = self._place(digest)
         if not place.parent.is_dir():
@@ -90,6 +146,23 @@ class FolderBlobs:
         )
 
     def _place(self, digest: Digest) -> Path:
-        if not re.fullmatch("[0-9a-f]{64}", digest.sha256):
+        if not NAME.fullmatch(digest.sha256):
             raise BytesLost(f"{digest.sha256[:80]!r} is not a digest")
         return self._cas / digest.sha256[:2] / digest.sha256
+
+
+def _holds(file: Path, digest: Digest) -> bool:
+    try:
+        return of_file(file) == digest
+    except OSError as error:
+        if error.errno == errno.EIO:
+            return False  # the disk cannot read it any more: as damaged as bytes that differ
+        raise
+
+
+def _entries(folder: Path | str) -> "list[os.DirEntry[str]]":
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return []

@@ -1,5 +1,6 @@
 """The contract of a store, in words. Every implementation passes the same tests."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -7,7 +8,7 @@ from shotbuild.records import ActionResult, Digest
 
 
 class BlobStore(Protocol):
-    """Bytes under their digest. Written once, never changed, never evicted."""
+    """Bytes under their digest. Written once, never changed, and removed only by name."""
 
     def has(self, digest: Digest) -> bool:
         """Whether the bytes are here, judged by name and size alone (cheap; `verify` reads them)."""
@@ -21,12 +22,31 @@ class BlobStore(Protocol):
         """Reads the bytes. Errors: BytesLost when they are missing or differ; damaged bytes are set aside, not served."""
         ...
 
+    def sound(self, digest: Digest) -> bool:
+        """Reads the bytes and says whether they match; leaves them where they are. False when they are missing."""
+        ...
+
     def adopt(self, file: Path) -> Digest:
         """Moves a finished file in, durable before the call returns; the file is gone from where it was."""
         ...
 
     def copy_in(self, file: Path) -> Digest:
         """Copies a file in; the file stays."""
+        ...
+
+    def repair(self, digest: Digest, source: Path) -> bool:
+        """Takes the bytes from another file, durable before the call returns, over what is here under that digest.
+
+        False, and nothing is changed, when they do not match the digest. Errors: OSError.
+        """
+        ...
+
+    def each(self) -> Iterator[Digest]:
+        """Every blob, by name and size, in the order of names. Nothing is read: a damaged one may have another size."""
+        ...
+
+    def remove(self, digest: Digest) -> None:
+        """Takes the bytes out for good, if they are here. Who calls it knows that nothing names them. Errors: OSError."""
         ...
 
     def hand_out(self, digest: Digest, target: Path, *, hard: bool = False) -> None:
@@ -48,4 +68,8 @@ class ActionCache(Protocol):
 
     def manifest(self, action: str) -> str | None:
         """The text that was hashed, as it was when the result was recorded."""
+        ...
+
+    def rows(self) -> Iterator[tuple[str, str, ActionResult]]:
+        """Every result that can be read, in the order of keys: key, name of the stage ("" = unknown), result."""
         ...

@@ -7,6 +7,7 @@ from shotbuild.errors import GateError, Location, PlanError, nearest
 from shotbuild.host import git
 from shotbuild.ledgers import clock
 from shotbuild.plan.choose import Choice
+from shotbuild.plan.gates import disputed
 from shotbuild.records import APPROVE, NOTE, PICK, REJECT, REOPEN, Decision, Take
 from shotbuild.spec.events import written
 from shotbuild.takes.names import Meant, meant, taken
@@ -28,17 +29,17 @@ class Said:
 
 def pick(workspace: Workspace, words: Sequence[str], *, by: str | None = None, why: str | None = None) -> list[Said]:
     """Puts a take into every cut of its shot. Errors: GateError while another take is approved."""
-    found = [(one, taken(one)) for one in _named(workspace, words)]
-    for one, take in found:
-        before = workspace.whole.chosen[one.shot]
+    found = _taken(workspace, words)
+    for shot, take in found:
+        before = workspace.whole.chosen[shot]
         approved = before.state.approvals
         if approved and any(each.video != take.video.sha256 for each in approved):
             raise GateError(
                 f"{_called(before)} is approved, so a pick would not change the cut",
                 cause=", ".join(f"{each.by} on {each.at}" for each in approved),
-                hint=f"`shotbuild reopen {one.shot}` first, or approve the other take",
+                hint=f"`shotbuild reopen {shot}` first, or approve the other take",
             )
-    return _say(workspace, [(one.shot, take) for one, take in found], _new(workspace, PICK, by, why))
+    return _say(workspace, found, _new(workspace, PICK, by, why))
 
 
 def approve(
@@ -54,13 +55,12 @@ def approve(
     that the take is not called stale until it moves again."""
     _check_role(role, workspace.project.approvals)
     decision = _new(workspace, APPROVE, by, why, role=role)
-    found = [(one, taken(one)) for one in _named(workspace, words)]
     said: list[Said] = []
-    for one, take in found:
+    for shot, take in _taken(workspace, words):
         if not workspace.rooms.blobs.has(take.video):
-            workspace.rooms.warn(f"the bytes of {one.shot} t{take.number} ({take.name}) are not in this store")
-        kept = workspace.whole.chosen[one.shot].asked if keep else None
-        said += _say(workspace, [(one.shot, take)], replace(decision, kept=kept))
+            workspace.rooms.warn(f"the bytes of {shot} t{take.number} ({take.name}) are not in this store")
+        kept = workspace.whole.chosen[shot].asked if keep else None
+        said += _say(workspace, [(shot, take)], replace(decision, kept=kept))
     return said
 
 
@@ -77,7 +77,7 @@ def reject(
         raise PlanError(
             "a rejection needs a reason", hint='say it: `shotbuild reject sh010 t3 --why "the hand has six fingers"`'
         )
-    found = [(one.shot, taken(one)) for one in _named(workspace, words)]
+    found = _taken(workspace, words)
     for shot, take in found:
         _check_frames(shot, take, frames)
     return _say(workspace, found, _new(workspace, REJECT, by, why, frames=frames))
@@ -132,6 +132,17 @@ def _named(workspace: Workspace, words: Sequence[str]) -> list[Meant]:
     if not words:
         raise PlanError("no take is named", hint="write `sh010 t3`; `shotbuild takes` lists them")
     return meant(workspace, words)
+
+
+def _taken(workspace: Workspace, words: Sequence[str]) -> list[tuple[str, Take]]:
+    """Shots with the takes that are meant; a shot alone means the take that stands for it, if that is beyond dispute."""
+    found = _named(workspace, words)
+    for one in found:
+        if not one.exact:
+            dispute = disputed([workspace.whole.chosen[one.shot]])
+            if dispute is not None:
+                raise dispute
+    return [(one.shot, taken(one)) for one in found]
 
 
 def _say(workspace: Workspace, about: Sequence[tuple[str, Take | None]], decision: Decision) -> list[Said]:

@@ -1,5 +1,6 @@
 """The action cache: keeps everything, runs nothing that it finds, and survives damage."""
 
+import json
 import pickle
 import sqlite3
 from fractions import Fraction
@@ -98,3 +99,90 @@ def test_a_folder_named_like_a_variable_is_refused(tmp_path: Path, monkeypatch: 
     with pytest.raises(StoreError, match="a name that the action cache cannot hold"):
         DiskActions(tmp_path / "$SOMEWHERE" / "cache")
     assert not (tmp_path / "$SOMEWHERE").exists()
+
+
+# --- all rows ------------------------------------------------------------------------------------------------------------
+
+
+def manifest_of(stage: object) -> str:
+    return json.dumps({"recipe": {"stage": stage}})
+
+
+def test_every_row_is_told_with_its_stage_in_order(tmp_path: Path) -> None:
+    actions = DiskActions(tmp_path / "cache")
+    for key, text in (("c", manifest_of("conform")), ("a", manifest_of("generate")), ("b", "no manifest")):
+        actions.put(key, RESULT, text)
+    assert list(actions.rows()) == [("a", "generate", RESULT), ("b", "", RESULT), ("c", "conform", RESULT)]
+    assert list(DiskActions(tmp_path / "empty").rows()) == []
+
+
+def test_a_row_may_be_put_while_others_are_told(tmp_path: Path) -> None:
+    actions = DiskActions(tmp_path / "cache")
+    for key in "abc":
+        actions.put(key, RESULT, "text")
+    for key, _, _ in actions.rows():
+        actions.put(f"{key} again", RESULT, "text")
+    assert len(list(actions.rows())) == 6
+
+
+@pytest.mark.parametrize("text", ["[1", "[]", '"text"', "5", "[" * 5000, '{"recipe": 5}', '{"recipe": {"stage": ["mix"]}}'])
+def test_a_manifest_that_is_none_names_no_stage(tmp_path: Path, text: str) -> None:
+    actions = DiskActions(tmp_path / "cache")
+    actions.put("a", RESULT, text)
+    assert list(actions.rows()) == [("a", "", RESULT)]
+
+
+GOOD = {
+    "outputs": [["o", "a" * 64, 1]],
+    "milliseconds": 1,
+    "price": {"amount": "0", "currency": "USD", "exact": True},
+    "charged": None,
+    "pin": None,
+    "record": None,
+    "operation": None,
+}
+PLANTED: dict[str, tuple[str, tuple[object, ...]]] = {
+    "all right": ("value = ?", (json.dumps(GOOD),)),
+    "no JSON": ("value = ?", ("[1, 2",)),
+    "a record of no kind": ("value = ?", (json.dumps(GOOD | {"record": "ab"}),)),
+    "no row": ("value = ?", ("[]",)),
+    "no UTF-8": ("value = CAST(? AS TEXT)", (b'{"\xff": 1}',)),
+    "no UTF-8 in the key": ("key = CAST(? AS TEXT)", (b"\xff",)),
+    "bytes": ("value = ?", (b"{}",)),
+    "a number": ("value = 5", ()),
+    "nothing": ("value = NULL", ()),
+    "a file": ("mode = 3, filename = '../../etc/hostname', value = NULL", ()),
+    "a pickle": ("mode = 4, value = ?", (pickle.dumps(Bomb()),)),
+    "a pickled key": ("raw = 0, key = ?", (pickle.dumps(Bomb()),)),
+    "a path": ("value = ?", (json.dumps(GOOD | {"outputs": [["o", "../../x", 1]]}),)),
+    "a size of no kind": ("value = ?", (json.dumps(GOOD | {"outputs": [["o", "a" * 64, "1"]]}),)),
+    "endless": ("value = ?", (json.dumps(GOOD | {"milliseconds": float("inf")}),)),
+    "no fields": ("value = ?", (json.dumps(GOOD | {"price": [], "operation": 5}),)),
+    "a divided price": (
+        "value = ?", (json.dumps(GOOD | {"price": {"amount": "1/0", "currency": "USD", "exact": True}}),)
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("planted", PLANTED)
+def test_what_was_planted_is_passed_over_and_not_run(tmp_path: Path, planted: str) -> None:
+    actions = DiskActions(tmp_path / "cache")
+    for key in "abc":
+        actions.put(key, RESULT, manifest_of("mix"))
+    actions.close()
+    change, values = PLANTED[planted]
+    with sqlite3.connect(tmp_path / "cache" / "cache.db") as database:
+        database.execute(f"UPDATE Cache SET {change} WHERE key = 'b'", values)
+    database.close()
+    assert [key for key, _, _ in DiskActions(tmp_path / "cache").rows()] == (
+        list("abc") if planted == "all right" else ["a", "c"]
+    )
+    assert not BOMB_FILE.exists()
+
+
+def test_an_endless_number_is_no_result(tmp_path: Path) -> None:
+    DiskActions(tmp_path / "cache").put("a", RESULT, "text")
+    with sqlite3.connect(tmp_path / "cache" / "cache.db") as database:
+        database.execute("UPDATE Cache SET value = ?", (json.dumps(GOOD | {"milliseconds": float("inf")}),))
+    database.close()
+    assert DiskActions(tmp_path / "cache").get("a") is None

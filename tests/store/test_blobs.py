@@ -87,3 +87,95 @@ def test_handing_out_replaces_what_a_person_put_there(blobs: FolderBlobs, tmp_pa
     blobs.hand_out(digest, tmp_path / "target")
     assert (tmp_path / "target").read_bytes() == b"take"
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".shotbuild-")] == []
+
+
+# --- looking after it ----------------------------------------------------------------------------------------------------
+
+
+def test_a_link_or_a_pipe_is_no_blob(blobs: FolderBlobs, tmp_path: Path) -> None:
+    digest = blobs.adopt(written(tmp_path / "a", b"take"))
+    place = blobs.path(digest)
+    place.rename(tmp_path / "elsewhere")
+    place.symlink_to(tmp_path / "elsewhere")
+    assert not blobs.has(digest)
+    place.unlink()
+    os.mkfifo(place)
+    assert not blobs.has(Digest(sha256=digest.sha256, size=0))
+    assert list(blobs.each()) == []
+    assert list(blobs.strays()) == [place]
+
+
+def test_every_blob_is_listed_in_order_and_strays_apart(blobs: FolderBlobs, tmp_path: Path) -> None:
+    assert list(blobs.each()) == list(blobs.strays()) == []
+    digests = [blobs.adopt(written(tmp_path / "a", f"take {number}".encode())) for number in range(20)]
+    place = blobs.path(digests[0])
+    strays = [place.with_name("notes.txt"), place.with_name("f" * 63 + "g"), place.parents[1] / ("a" * 64)]
+    wrong = place.parents[1] / ("00" if place.parent.name != "00" else "11") / place.name
+    wrong.parent.mkdir(exist_ok=True)
+    (place.parent / ("b" * 64)).mkdir()
+    (place.parents[1] / "link").symlink_to(place.parent)
+    for stray in (*strays, wrong):
+        stray.write_bytes(b"x")
+    assert list(blobs.each()) == sorted(digests, key=lambda each: each.sha256)
+    assert set(blobs.strays()) == {*strays, wrong, place.parent / ("b" * 64), place.parents[1] / "link"}
+
+
+def test_listing_reads_nothing_so_a_torn_blob_has_the_size_of_its_file(blobs: FolderBlobs, tmp_path: Path) -> None:
+    digest = blobs.adopt(written(tmp_path / "a", b"take"))
+    blobs.path(digest).chmod(0o644)
+    os.truncate(blobs.path(digest), 2)
+    assert list(blobs.each()) == [Digest(sha256=digest.sha256, size=2)]
+
+
+def test_asking_whether_a_blob_is_sound_leaves_it_where_it_is(blobs: FolderBlobs, tmp_path: Path) -> None:
+    digest = blobs.adopt(written(tmp_path / "a", b"take"))
+    assert blobs.sound(digest)
+    blobs.path(digest).chmod(0o644)
+    blobs.path(digest).write_bytes(b"tbke")
+    assert not blobs.sound(digest)
+    assert blobs.path(digest).read_bytes() == b"tbke"
+    assert not blobs.sound(Digest(sha256="0" * 64, size=3))
+
+
+def test_removed_bytes_are_gone_and_removing_twice_is_no_error(blobs: FolderBlobs, tmp_path: Path) -> None:
+    digest, other = (blobs.adopt(written(tmp_path / "a", content)) for content in (b"take", b"other"))
+    blobs.remove(digest)
+    blobs.remove(digest)
+    assert list(blobs.each()) == [other]
+    with pytest.raises(StoreError, match="is not a digest"):
+        blobs.remove(Digest(sha256="../../../../etc/hostname", size=1))
+
+
+def test_a_damaged_or_missing_blob_is_repaired_from_the_right_bytes_alone(blobs: FolderBlobs, tmp_path: Path) -> None:
+    digest = blobs.adopt(written(tmp_path / "a", b"take"))
+    right, other = written(tmp_path / "right", b"take"), written(tmp_path / "other", b"tbke")
+    blobs.path(digest).chmod(0o644)
+    blobs.path(digest).write_bytes(b"tcke")
+    for wrong in (other, written(tmp_path / "longer", b"takes"), tmp_path / "nowhere", tmp_path):
+        assert not blobs.repair(digest, wrong)
+        assert blobs.path(digest).read_bytes() == b"tcke"
+    assert blobs.repair(digest, right)
+    blobs.verify(digest)
+    assert stat.S_IMODE(blobs.path(digest).stat().st_mode) == 0o444
+    blobs.remove(digest)
+    assert blobs.repair(digest, right)
+    assert right.read_bytes() == b"take"
+    assert list(blobs.each()) == [digest]
+    assert list(blobs.strays()) == []
+
+
+def test_a_repair_into_an_empty_store_makes_it(tmp_path: Path) -> None:
+    source = written(tmp_path / "a", b"take")
+    blobs = FolderBlobs(tmp_path / "new")
+    assert blobs.repair(of_file(source), source)
+    blobs.verify(of_file(source))
+
+
+def test_a_folder_in_the_place_of_a_blob_is_not_overwritten(blobs: FolderBlobs, tmp_path: Path) -> None:
+    source = written(tmp_path / "a", b"take")
+    digest = blobs.copy_in(source)
+    place = blobs.path(digest)
+    blobs.remove(digest)
+    place.mkdir()
+    assert not blobs.repair(digest, source)
+    assert list(blobs.strays()) == [place]
