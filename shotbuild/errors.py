@@ -177,6 +177,8 @@ def _excerpt(text: str, location: Location) -> str:
 
 def printable(text: str) -> str:
     """Hostile text must not steer a terminal: control characters are shown as escapes, line ends stay."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text)
 
 

@@ -36,7 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "diff": (DECIDE, "Lay two takes side by side: recipe, streams, measured pictures."),
     "why": (DECIDE, "Say of a file which takes are in it, and who chose them."),
     "store": (KEEP, "See, check and tidy what was made: ls, check, sweep, path."),
-    "archive": (KEEP, "Pack a sequence so that another machine delivers it offline; prove it."),
+    "archive": (KEEP, "Pack a sequence for another machine, and prove the pack."),
     "lock": (DO, "Compare the pins with shotbuild.lock, or take them on."),
     "status": (SEE, "Show how each shot and deliverable stands."),
     "explain": (SEE, "Show why something is made again: the lines that differ."),

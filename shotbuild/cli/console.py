@@ -40,6 +40,16 @@ def out(text: str) -> None:
     print(printable(text))
 
 
+def table_file(text: str) -> None:
+    """A file for another program, such as CSV: as it is, its line ends too; on a terminal, as any text is shown."""
+    if sys.stdout.isatty():
+        out(text.replace("\r\n", "\n"))
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()
+
+
 def err(text: str) -> None:
     print(printable(text), file=sys.stderr)
 
@@ -106,4 +116,6 @@ def write_log(text: str, project: Path | None) -> Path:
 
 
 def _plain(text: str) -> str:
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

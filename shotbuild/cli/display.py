@@ -52,7 +52,9 @@ def describe(event: Event) -> str | None:
         case Waiting(step=step):
             return f"  wait     {step.name}: another build is making it"
         case Finished(step=step, result=result, ran=True):
-            return f"  done     {step.name}  {result.milliseconds / 1000:.1f} s"
+            # A step counts the takes of its recipe, a ledger all of a shot: the digest is the name that both know.
+            take = f"  {step.shots[0]}@{result.outputs[0][1].short}" if step.generates else ""
+            return f"  done     {step.name}  {result.milliseconds / 1000:.1f} s{take}"
         case Failed(step=step, error=error):
             return f"  FAILED   {step.name}\n" + _indented(render(error))
         case Skipped(step=step, because=because):

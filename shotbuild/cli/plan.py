@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from shotbuild.cli import console
+from shotbuild.cli.explain import INDENT, choice_content, sentence
 from shotbuild.cli.options import JsonOption, ProjectOption, Targets
+from shotbuild.plan.choose import STALE_APPROVED, STALE_PICKED
 from shotbuild.plan.forecast import CACHED, CHANGED, NEW, Forecast
 from shotbuild.records import Price
 from shotbuild.units import decimal_text
@@ -31,14 +33,21 @@ def command(
 
 
 def _print(planned: PlannedBuild, *, all_steps: bool) -> None:
+    for choice in planned.choices:
+        if choice.stale:
+            console.out(f"! {choice.shot}  {sentence(choice)}")
+            for text in choice.moved_on:
+                console.out(f"{INDENT}{text}")
     for line in planned.lines:
         if all_steps or line.state != CACHED:
             price = planned.prices.get(line.step.name)
             cost = f"  [{price_text(price)}]" if price is not None else ""
             console.out(f"{SYMBOLS[line.state]} {line.step.name}  ({line.step.recipe.stage}: {line.why}){cost}")
     count = {state: sum(line.state == state for line in planned.lines) for state in (NEW, CHANGED, CACHED)}
+    stale = {state: sum(state in choice.words for choice in planned.choices) for state in (STALE_APPROVED, STALE_PICKED)}
+    kept = "".join(f", {number} {state} (!)" for state, number in stale.items() if number)
     console.out(
-        f"{count[NEW]} new (+), {count[CHANGED]} changed (~), {count[CACHED]} cached (=); "
+        f"{count[NEW]} new (+), {count[CHANGED]} changed (~), {count[CACHED]} cached (=){kept}; "
         f"{len(planned.prices)} to generate; cost: {planned.bill}"
     )
 
@@ -57,6 +66,7 @@ def _content(planned: PlannedBuild) -> dict[str, object]:
         ],
         "cost": {money.currency: decimal_text(money.amount) for money in planned.bill.known},
         "unknown_prices": planned.bill.unknown,
+        "choices": [choice_content(choice) for choice in planned.choices],
     }
 
 

@@ -20,7 +20,7 @@ NEW, CHANGED, CACHED = "new", "changed", "cached"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
     """state: `new`, `changed` or `cached`; why: in a few words; manifest: the text to be hashed, None while an input is
-    still to be made; last: the text of the last build, None when there was none."""
+    still to be made; last: the text of the last build, None when there was none or the step is cached."""
 
     step: Step
     state: str
@@ -47,20 +47,20 @@ def forecast(
         return origin.digest if isinstance(origin, Chosen) else source(origin)
 
     for step in plan.steps:
-        before = last(step.name)
         waiting = tuple(name for name in upstream(step) if name not in results)
         text = None if waiting else manifest(bind(step, digest_of))
         result = None if text is None else lookup(step, of_text(text).sha256)
         if result is not None:
             results[step.name] = result
-            told.append(Forecast(step=step, state=CACHED, why="up to date", manifest=text, last=before))
+            told.append(Forecast(step=step, state=CACHED, why="up to date", manifest=text, last=None))
             continue
         maker = makers.setdefault(text or _request(step, same, digest_of, results), step.name)
         if maker != step.name:
             # Two steps that ask for the same are one action: the second takes what the first makes.
             same[step.name] = maker
-            told.append(Forecast(step=step, state=CACHED, why=f"the same as {maker}", manifest=text, last=before))
+            told.append(Forecast(step=step, state=CACHED, why=f"the same as {maker}", manifest=text, last=None))
             continue
+        before = last(step.name)
         state = NEW if before is None else CHANGED
         if step.recipe.stage == CHOOSE:
             why = "the bytes that were chosen are not in the store"

@@ -12,7 +12,10 @@ from tests.cli.conftest import FILES, Call, edit
 from tests.e2e.conftest import argv, environment, shotbuild
 from tests.fakes import write_project
 
-COMMANDS = ("init", "lint", "schema", "doctor", "plan", "build", "deliver", "lock", "status", "explain", "graph")
+COMMANDS = (
+    "init", "lint", "schema", "doctor", "plan", "build", "deliver", "lock", "status", "explain", "graph", "takes", "roll", "pick",
+    "approve", "reject", "reopen", "note", "restore", "import", "diff", "why", "store", "archive",
+)  # fmt: skip
 
 # --- exit codes ----------------------------------------------------------------------------------------------------------
 
@@ -263,7 +266,7 @@ def test_plan_prints_symbols_reasons_and_prices(film: Path, call: Call) -> None:
 def test_plan_json(film: Path, call: Call) -> None:
     edit(film, "a lighthouse", "a windmill")
     found = json.loads(call(film, "plan", "--json").out)
-    assert set(found) == {"schema", "steps", "cost", "unknown_prices"}
+    assert set(found) == {"schema", "steps", "cost", "unknown_prices", "choices"}
     assert found["schema"] == "shotbuild/plan/1"
     assert {step["state"] for step in found["steps"]} == {"changed", "cached"}
     assert all(set(step) == {"name", "stage", "state", "why", "price"} for step in found["steps"])
