@@ -69,11 +69,17 @@ class Ledgers:
         return History(self._chapter(shot).events)
 
     def recorded(self, step: Step, key: str) -> ActionResult | None:
-        """The result of a step whose take is in a ledger and whose bytes are in the store. key: digest of its action."""
-        for shot in step.shots:
+        """The result of a step whose take is in a ledger and whose bytes are in the store. key: digest of its action.
+
+        A take that was asked for in the same words is as good as one of the same action: that one's key also holds what
+        tools of another build make of the clip that it continues.
+        """
+        asking = step.asking
+        for shot in step.shots if asking is not None else ():
             state = self.of(shot)
             for take in reversed(state.takes):
-                if take.action == key and take.video.sha256 not in state.rejected and self._has(take.video):
+                same = take.action == key or (asking is not None and _answers(take, asking.asked, asking.ordinal))
+                if same and take.video.sha256 not in state.rejected and self._has(take.video):
                     return result_of(take)
         return None
 
@@ -81,13 +87,13 @@ class Ledgers:
         """Appends a take's event, once: other builds and merges may have brought it already. Errors: StoreError."""
         shot, video = done.step.shots[0], done.result.outputs[0][1]
         state = self.of(shot)
-        if _knows(state, done.key, video):
+        if _knows(state, done, video):
             return
         if any(take.action == done.key for take in state.takes):
             self._warn(f"{done.step.name} came out with other bytes than the take that {ledger_file(shot)} has of it")
         self._append(
             shot,
-            lambda now: None if _knows(now, done.key, video) else _line(done, now, self._streams(video)),
+            lambda now: None if _knows(now, done, video) else _line(done, now, self._streams(video)),
             f"{done.step.name} is not in it",
             "make it writable and build again: the take is kept, and is entered then",
         )
@@ -110,13 +116,10 @@ class Ledgers:
         for now, was in self._moved.items():
             if not self._of_file(was):
                 continue
-            heads, here = self.of(now).heads, self._shots[now]
-            move = self._recorded_move(was, now) or Decision(
-                id="", after=heads, kind=MOVE, by=NOBODY, was=was, now=now, at=clock(), location=here
-            )
+            lost = f"that {was} is {now} now is not in it"
             # The new ledger first: what it says is enough, should we be killed before the other one.
-            for shot in (now, was):
-                self._append(shot, partial(self._unless_there, shot, move), f"that {was} is {now} now is not in it", RETRY)
+            self._append(now, partial(self._move_line, now, was, now), lost, RETRY)
+            self._append(was, partial(self._move_line, was, was, now), lost, RETRY)
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
@@ -141,7 +144,9 @@ class Ledgers:
         return self._joined(shot, moved)
 
     def _joined(self, shot: str, moved: str | None) -> Chapter:
-        events, names = self._belonging(shot, None)
+        history = History(self._family(shot, moved).values())
+        seen: set[str] = set()
+        events, names = self._belonging(shot, frozenset(), history, seen)
         if moved is not None and moved not in names:
             if moved in self._shots:
                 raise SpecError(
@@ -150,34 +155,46 @@ class Ledgers:
                     cause=f"{moved!r} stands at {self._shots[moved]}; a build has to record the move first",
                     hint=f"take {moved!r} out, run `shotbuild build`, then give the new shot that name",
                 )
-            more, earlier = self._belonging(moved, None)
-            events, names = {**more, **events}, (*earlier, moved, *names)
+            left = frozenset(move.id for move in self._departures(moved, shot, history))
+            more, earlier = self._belonging(moved, left, history, seen)
+            events, names = {**events, **more}, (*earlier, moved, *names)
         # People know its takes by the name that the shot has now.
         own = (replace(event, shot=shot) if isinstance(event, Take) else event for event in events.values())
         return Chapter(events=tuple(own), formerly=tuple(dict.fromkeys(names)))
 
-    def _belonging(self, name: str, until: str | None) -> tuple[dict[str, LedgerEvent], tuple[str, ...]]:
-        """The events that a shot had under a name, and the names before it, oldest first. until: the event with which it
-        left that name; what follows that belongs to a later shot of the same name."""
-        family = self._family(name)
-        history = History(family.values())
-        mine = {event.id: event for event in self._of_file(name)}
-        if until is not None:
-            mine = {key: each for key, each in mine.items() if key != until and not history.follows(key, until)}
-        left = [move.id for move in _moves(mine.values()) if move.was == name]
-        mine = {key: each for key, each in mine.items() if all(history.follows(key, move) for move in left)}
+    def _belonging(
+        self, name: str, until: frozenset[str], history: History, seen: set[str]
+    ) -> tuple[dict[str, LedgerEvent], tuple[str, ...]]:
+        """The events that a shot had under a name, and the names before it, oldest first. until: the moves by which it left
+        that name; what follows one belongs to a later shot of the same name. seen: moves that were gone along already."""
+        mine = {
+            event.id: event
+            for event in self._of_file(name)
+            if event.id not in until and not any(history.follows(event.id, move) for move in until)
+        }
+        left = {move.id: move for move in _moves(mine.values()) if move.was == name}
+        # Two people may have written down the same move on two branches: what follows either came after it.
+        last = [key for key in left if not any(history.follows(other, key) for other in left)]
+        if last:
+            later = {key: each for key, each in mine.items() if any(history.follows(key, move) for move in last)}
+            # A new shot of that name begins with the move, and does not have what came before it.
+            mine = {**{key: replace(left[key], after=()) for key in last}, **later}
         names: tuple[str, ...] = ()
-        for move in _moves(tuple(mine.values())):
-            if move.now == name and move.was is not None:
-                before, earlier = self._belonging(move.was, move.id)
-                mine, names = {**before, **mine}, (*names, *earlier, move.was)
+        came: dict[str, set[str]] = {}
+        for move in _moves(mine.values()):
+            if move.now == name and move.was is not None and move.id not in seen:
+                came.setdefault(move.was, set()).add(move.id)
+        for was, moves in sorted(came.items()):
+            seen |= moves
+            before, earlier = self._belonging(was, frozenset(moves), history, seen)
+            mine, names = {**mine, **before}, (*names, *earlier, was)
         return mine, names
 
-    def _family(self, name: str) -> dict[str, LedgerEvent]:
-        """The events of all files that moves connect with this one."""
+    def _family(self, *names: str | None) -> dict[str, LedgerEvent]:
+        """The events of all files that moves connect with these."""
         found: dict[str, LedgerEvent] = {}
         seen: set[str] = set()
-        waiting = [name]
+        waiting = [name for name in names if name is not None]
         while waiting:
             each = waiting.pop()
             if each in seen:
@@ -189,8 +206,16 @@ class Ledgers:
                 waiting += [other for other in (move.was, move.now) if other is not None]
         return found
 
-    def _recorded_move(self, was: str, now: str) -> Decision | None:
-        return next((move for move in _moves(self._of_file(now)) if move.was == was and move.now == now), None)
+    def _departures(self, was: str, now: str, history: History) -> list[Decision]:
+        """The moves by which a shot left a name for another one and did not come back, as the ledger of the old name has
+        them: that of the new one may be a file that somebody forgot to add to Git."""
+        moves = _moves(self._of_file(was))
+        back = [move.id for move in moves if move.now == was]
+        return [
+            move
+            for move in moves
+            if (move.was, move.now) == (was, now) and not any(history.follows(each, move.id) for each in back)
+        ]
 
     def _of_file(self, name: str) -> tuple[LedgerEvent, ...]:
         if name not in self._events:
@@ -212,9 +237,18 @@ class Ledgers:
         except OSError as error:
             raise StoreError(f"{ledger_file(shot)} cannot be written, so {lost}", cause=str(error), hint=hint) from error
 
-    def _unless_there(self, shot: str, move: Decision, _: ShotState) -> str | None:
-        there = any((each.was, each.now) == (move.was, move.now) for each in _moves(self._of_file(shot)))
-        return None if there else decision_line(move)
+    def _move_line(self, file: str, was: str, now: str, _: ShotState) -> str | None:
+        """The line of a move for one of the two ledgers; None when that has it."""
+        history = History(self._family(now, was).values())
+        here, _names = self._belonging(now, frozenset(), history, set())
+        known = [move for move in _moves(here.values()) if (move.was, move.now) == (was, now)]
+        known = known or self._departures(was, now, history)
+        if known and any(event.id == known[0].id for event in self._of_file(file)):
+            return None
+        fresh = Decision(
+            id="", after=self.of(now).heads, kind=MOVE, by=NOBODY, was=was, now=now, at=clock(), location=self._shots[now]
+        )
+        return decision_line(known[0] if known else fresh)
 
     def _forget(self, shot: str) -> None:
         """What others may have written since is read again; a shot that moved has its history in several files."""
@@ -253,10 +287,10 @@ def _line(done: Done, state: ShotState, streams: tuple[Fields, ...]) -> str:
     return take_line(
         after=state.heads,
         at=clock(),
-        number=next_number(state),
+        number=asking.number if all(take.number != asking.number for take in state.takes) else next_number(state),
         ordinal=asking.ordinal,
         first_seed=asking.first_seed,
-        asked=asked_of(done.action.recipe, asking.first_seed, inputs, continues),
+        asked=_asked(done),
         action=done.key,
         recipe=done.action.recipe,
         inputs=inputs,
@@ -273,8 +307,24 @@ def _line(done: Done, state: ShotState, streams: tuple[Fields, ...]) -> str:
     )
 
 
-def _knows(state: ShotState, key: str, video: Digest) -> bool:
-    return any(take.action == key and take.video == video for take in state.takes)
+def _knows(state: ShotState, done: Done, video: Digest) -> bool:
+    same = [take for take in state.takes if take.video == video]
+    if any(take.action == done.key for take in same):
+        return True
+    asking = done.step.asking
+    return asking is not None and any(_answers(take, _asked(done), asking.ordinal) for take in same)
+
+
+def _answers(take: Take, asked: str, ordinal: int) -> bool:
+    """Whether a take is what was asked for in these words. asked: empty when that is not known."""
+    return bool(asked) and take.asked == asked and take.ordinal == ordinal
+
+
+def _asked(done: Done) -> str:
+    assert done.step.asking is not None, "only takes are entered"
+    inputs = {name: digest.sha256 for name, digest in done.action.inputs}
+    continues = None if done.continues is None else done.continues.sha256
+    return asked_of(done.action.recipe, done.step.asking.first_seed, inputs, continues)
 
 
 def _moves(events: Iterable[LedgerEvent]) -> list[Decision]:

@@ -293,11 +293,14 @@ Origin: TypeAlias = Output | SourceFile | Chosen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
     """What makes a generating step one take of its shot. ordinal: among the takes of its recipe, from 1; first_seed: of
-    the first of them; continues: the clip on whose last frame it starts, None = none."""
+    the first of them; continues: the clip on whose last frame it starts, None = none; asked: as in `Take`, empty while the
+    clip that it continues is still to be made; number: of the take, unless another one got it meanwhile."""
 
     ordinal: int
     first_seed: int
     continues: Origin | None
+    asked: str
+    number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from shotbuild.engine.events import Event, Warned
 from shotbuild.errors import PlanError, ShotbuildError, SpecError, SpecErrors
 from shotbuild.making import BuildOptions, Built, make
 from shotbuild.plan.choose import Choice
-from shotbuild.plan.expand import expand
+from shotbuild.plan.expand import choose_all, expand
 from shotbuild.plan.forecast import CACHED, Forecast, forecast
 from shotbuild.plan.gates import disputed, too_many, unapproved
 from shotbuild.plan.graph import Link, Plan, needed, part
@@ -105,22 +105,29 @@ class Workspace:
         """Every step of the project, wanted or not."""
         return self.plan_of(self.project, self._ffmpeg)
 
+    @cached_property
+    def chosen(self) -> Mapping[str, Choice]:
+        """What stands for each generated shot; known even where a cut cannot be made of it."""
+        if "whole" in self.__dict__:
+            return self.whole.chosen
+        return {choice.shot: choice for choice in choose_all(self.project, self._materials(self.project, self._ffmpeg))}
+
     def plan_of(self, project: Project, ffmpeg: Pin, more: Mapping[str, int] = NO_MORE) -> Plan:
         """All steps of a project as it was loaded here. ffmpeg: the pin to plan with; more: as in `Materials`."""
-        return expand(
-            project,
-            Materials(
-                stages={name: entry.version for name, entry in self.registry.stages.items()},
-                ffmpeg=ffmpeg,
-                joiner=self.rooms.joiner.pin,
-                profiles=self.registry.profiles,
-                generators=Casting(project, self.registry.providers).generators(ffmpeg),
-                footage=self.rooms.footage(project),
-                state=self.rooms.ledgers.of,
-                request=request_of,
-                source=self.rooms.source,
-                more=more,
-            ),
+        return expand(project, self._materials(project, ffmpeg, more))
+
+    def _materials(self, project: Project, ffmpeg: Pin, more: Mapping[str, int] = NO_MORE) -> Materials:
+        return Materials(
+            stages={name: entry.version for name, entry in self.registry.stages.items()},
+            ffmpeg=ffmpeg,
+            joiner=self.rooms.joiner.pin,
+            profiles=self.registry.profiles,
+            generators=Casting(project, self.registry.providers).generators(ffmpeg),
+            footage=self.rooms.footage(project),
+            state=self.rooms.ledgers.of,
+            request=request_of,
+            source=self.rooms.source,
+            more=more,
         )
 
     def lint(self) -> Project:

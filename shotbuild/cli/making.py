@@ -24,7 +24,7 @@ def shown(project: Path, work: Callable[[Workspace], Built], *, json: bool) -> i
         display = _display(json=json)
         workspace = open_project(project, display.hear)
         _ = workspace.project  # errors in specs are told before a display is drawn
-        with display, _terminable():
+        with display, terminable():
             built = work(workspace)
     except ShotbuildError as error:
         if json:
@@ -51,7 +51,7 @@ def _display(*, json: bool) -> Display:
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
+def terminable() -> Iterator[None]:
     """SIGTERM and SIGHUP stop a build as Ctrl-C does: programs that run are ended with it."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:

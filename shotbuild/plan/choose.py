@@ -1,6 +1,6 @@
 """Which take a shot is: the approved one, else the picked one, else the newest of the current recipe, else a new one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from shotbuild.plan.explain import difference
@@ -16,10 +16,10 @@ CHOICE_WORDS = (APPROVED, PICKED, STALE_APPROVED, STALE_PICKED, CONFLICT)
 class Choice:
     """What stands for a shot. how: APPROVED, PICKED, NEWEST or MISSING; take: None when it is still to be made.
 
-    ordinals: the takes of the current recipe that the plan makes; stands: the one of them that the shot is, None when a
-    person chose; moved_on: what differs between the request of the chosen take and today's, as lines; none for a foreign
-    take, which has no request; decisions: those that made the choice; asked: digest of today's request; state: what the
-    ledger comes to.
+    ordinals: the takes of the current recipe that the plan makes; numbers: of each of them, by which it will be known;
+    stands: the one of them that the shot is, None when a person chose; moved_on: what differs between the request of the
+    chosen take and today's, as lines; none for a foreign take, which has no request; decisions: those that made the
+    choice; asked: digest of today's request, empty when no take can have it; state: what the ledger comes to.
     """
 
     shot: str
@@ -29,6 +29,7 @@ class Choice:
     stands: int | None
     moved_on: tuple[str, ...]
     decisions: tuple[Decision, ...]
+    numbers: Mapping[int, int]
     asked: str
     state: ShotState = field(repr=False)
 
@@ -85,6 +86,7 @@ def choose(shot: str, state: ShotState, current: Current, request: Callable[[Tak
         stands=stands,
         moved_on=_moved_on(take, decisions, current, request) if decided is not None and take is not None else (),
         decisions=decisions,
+        numbers=_numbers(state, made, ordinals),
         asked=current.asked,
         state=state,
     )
@@ -109,6 +111,17 @@ def _newest(state: ShotState, made: list[Take], wanted: int) -> tuple[str, Take 
         ordinals = {max(dead) + 1}
     stands = max(ordinals)
     return (NEWEST if stands in live else MISSING), live.get(stands), tuple(sorted(ordinals)), stands
+
+
+def _numbers(state: ShotState, made: list[Take], ordinals: tuple[int, ...]) -> dict[int, int]:
+    """Takes that are made side by side get numbers in the order of their ordinals, whichever is ready first."""
+    numbers = {take.ordinal: take.number for take in made}
+    following = max((take.number for take in state.takes), default=0) + 1
+    for ordinal in ordinals:
+        if ordinal not in numbers:
+            numbers[ordinal] = following
+            following += 1
+    return {ordinal: numbers[ordinal] for ordinal in ordinals}
 
 
 def _moved_on(

@@ -26,6 +26,16 @@ def expand(project: Project, materials: Materials) -> Plan:
     return Plan(steps=tuple(expansion.steps.values()), links=tuple(expansion.links), choices=tuple(expansion.choices))
 
 
+def choose_all(project: Project, materials: Materials) -> tuple[Choice, ...]:
+    """What stands for each generated shot, whatever the cuts make of it. Errors: SpecErrors of shots; LimitReached."""
+    expansion = _Expansion(project, materials)
+    for shot in _in_order(project):
+        expansion.shoot(shot)
+    if expansion.errors:
+        raise SpecErrors(expansion.errors)
+    return tuple(expansion.choices)
+
+
 class _Expansion:
     """The steps found so far, by name. A shot whose spec cannot be planned is left out, and so is what uses it."""
 

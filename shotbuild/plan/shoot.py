@@ -103,7 +103,13 @@ def generated(
     output = f"take.{generator.extension}"
     continues = None if before is None else before.take
     for ordinal in choice.ordinals:
-        asking = Asking(ordinal=ordinal, first_seed=request.first_seed, continues=continues)
+        asking = Asking(
+            ordinal=ordinal,
+            first_seed=request.first_seed,
+            continues=continues,
+            asked=choice.asked,
+            number=choice.numbers[ordinal],
+        )
         name = take_name(shot.name, ordinal)
         steps.append(_step(shot, name, request.recipe(ordinal), tuple(inputs), (output,), asking))
     if choice.stands is None and choice.take is not None:
@@ -136,7 +142,8 @@ def _chosen(shot: Shot, project: Project, materials: Materials, before: ShotFilm
         _Request(_called(shot, name), project, generator, version, seed, references, continues)
         for name in (shot.name, *reversed(state.formerly))
     ]
-    asked = [request.asked for request in requests] if state.takes else ["" for _ in requests]
+    unknown = not state.takes or (before is not None and before.video is None)
+    asked = ["" if unknown else request.asked for request in requests]
     newest = next((take.asked for take in reversed(state.takes) if not take.foreign and take.asked in asked), asked[0])
     request = requests[asked.index(newest)]
     current = Current(

@@ -35,10 +35,12 @@ from shotbuild.spec.plain import parse_plain
 
 TAKE = "take"
 VERSION = 1
-LARGEST = 2**63 - 1
+LARGEST = 2**64 - 1
 LONGEST_NAME = 255
 ID = re.compile("[0-9a-f]{16}")
 SHA256 = re.compile("[0-9a-f]{64}")
+# `Fraction` reads `1e999999999` as well, and takes all memory for it.
+EXACT = re.compile("[0-9]{1,30}(/[0-9]{1,30})?")
 
 
 def sealed(content: Mapping[str, object]) -> str:
@@ -181,7 +183,7 @@ def price_of(row: Mapping[str, Any] | None) -> Price | None:
         return None
     amount = row["amount"]
     return Price(
-        amount=None if amount is None else Fraction(str(amount)), currency=str(row["currency"]), exact=row["exact"] is True
+        amount=None if amount is None else _exact(amount), currency=str(row["currency"]), exact=row["exact"] is True
     )
 
 
@@ -204,7 +206,9 @@ def _check_seal(shot: str, event: dict[str, Any], line: str, location: Location)
 
 
 def _unknown(shot: str, event: dict[str, Any], line: str, location: Location) -> UnknownEvent:
-    if "id" in event:
+    version = event.get("v")
+    if "id" in event or type(version) is not int or version <= VERSION:
+        # What does not say that it is newer could be one of ours of which a part was cut out.
         _check_seal(shot, event, line, location)
     name = event.get("id") or of_text(line).sha256[:16]
     return UnknownEvent(id=name, after=tuple(event["after"]), kind=event["event"], location=location)
@@ -214,8 +218,9 @@ def _take(shot: str, event: dict[str, Any], line: str, location: Location) -> Ta
     video, record = _digest(event["video"]), event["record"]
     pictures = [row for row in event["streams"] if row["kind"] == "video"]
     foreign = event["foreign"]
-    if type(foreign) is not bool or not isinstance(event["recipe"], dict) or not isinstance(event["inputs"], dict):
-        raise TypeError("foreign, recipe or inputs")
+    if type(foreign) is not bool:
+        raise TypeError("foreign")
+    _check_rest(event)
     return Take(
         id=event["id"],
         after=tuple(event["after"]),
@@ -228,13 +233,39 @@ def _take(shot: str, event: dict[str, Any], line: str, location: Location) -> Ta
         output=_file_name(event["output"]),
         video=video,
         record=None if record is None else _digest(record),
-        seconds=Fraction(_text(pictures[0]["seconds"])) if pictures else Fraction(0),
+        seconds=_exact(pictures[0]["seconds"]) if pictures else Fraction(0),
         sound=any(row["kind"] == "audio" for row in event["streams"]),
         foreign=foreign,
         made=_text(event["at"]),
         line=line,
         location=location,
     )
+
+
+def _check_rest(event: dict[str, Any]) -> None:
+    """What stays in the line of a take until someone asks for it."""
+    _whole(event["milliseconds"], 0)
+    if event["first_seed"] is not None:
+        _whole(event["first_seed"], 0)
+    if event["continues"] is not None:
+        _text(event["continues"])
+    price_of(event["cost"]["estimated"])
+    price_of(event["cost"]["charged"])
+    for pin in (event["pin"]["asked"], event["pin"]["answered"]):
+        if pin is not None:
+            _pin(pin)
+    if event["operation"] is not None:
+        Operation(**event["operation"])
+    if not isinstance(event["inputs"], dict) or not all(isinstance(sha, str) for sha in event["inputs"].values()):
+        raise TypeError("inputs")
+    recipe = event["recipe"]
+    if not isinstance(recipe["parameters"], dict) or not isinstance(recipe["pins"], list):
+        raise TypeError("recipe")
+    _text(recipe["stage"])
+    _whole(recipe["version"], 0)
+    for row in event["streams"]:
+        if "frames" in row:
+            _whole(row["frames"], 0)
 
 
 def _decision(event: dict[str, Any], location: Location) -> Decision:
@@ -285,9 +316,16 @@ def _digest(row: Mapping[str, Any]) -> Digest:
 def _file_name(value: object) -> str:
     # It becomes the name of a file: what leads elsewhere must not get there.
     name = _text(value)
-    if not name or "/" in name or "\\" in name or name in (".", "..") or len(name) > LONGEST_NAME:
+    if not name.isprintable() or "/" in name or "\\" in name or name in ("", ".", "..") or len(name) > LONGEST_NAME:
         raise ValueError("output is no file name")
     return name
+
+
+def _exact(value: object) -> Fraction:
+    text = _text(value)
+    if not EXACT.fullmatch(text):
+        raise ValueError("no exact number")
+    return Fraction(text)
 
 
 def _text(value: object) -> str:

@@ -31,7 +31,7 @@ def pick(workspace: Workspace, words: Sequence[str], *, by: str | None = None, w
     """Puts a take into every cut of its shot. Errors: GateError while another take is approved."""
     found = _taken(workspace, words)
     for shot, take in found:
-        before = workspace.whole.chosen[shot]
+        before = workspace.chosen[shot]
         approved = before.state.approvals
         if approved and any(each.video != take.video.sha256 for each in approved):
             raise GateError(
@@ -59,7 +59,7 @@ def approve(
     for shot, take in _taken(workspace, words):
         if not workspace.rooms.blobs.has(take.video):
             workspace.rooms.warn(f"the bytes of {shot} t{take.number} ({take.name}) are not in this store")
-        kept = workspace.whole.chosen[shot].asked if keep else None
+        kept = (workspace.chosen[shot].asked or None) if keep else None
         said += _say(workspace, [(shot, take)], replace(decision, kept=kept))
     return said
 
@@ -87,7 +87,7 @@ def reopen(workspace: Workspace, words: Sequence[str], *, by: str | None = None,
     """Lets a shot change again: approvals and picks no longer hold. Errors: PlanError when there are none."""
     found = list(dict.fromkeys(one.shot for one in _named(workspace, words)))
     for shot in found:
-        state = workspace.whole.chosen[shot].state
+        state = workspace.chosen[shot].state
         if not (state.approvals or state.picks):
             raise PlanError(f"no take of {shot} is approved or picked, so there is nothing to reopen")
     return _say(workspace, [(shot, None) for shot in found], _new(workspace, REOPEN, by, why))
@@ -139,7 +139,7 @@ def _taken(workspace: Workspace, words: Sequence[str]) -> list[tuple[str, Take]]
     found = _named(workspace, words)
     for one in found:
         if not one.exact:
-            dispute = disputed([workspace.whole.chosen[one.shot]])
+            dispute = disputed([workspace.chosen[one.shot]])
             if dispute is not None:
                 raise dispute
     return [(one.shot, taken(one)) for one in found]
@@ -147,12 +147,13 @@ def _taken(workspace: Workspace, words: Sequence[str]) -> list[tuple[str, Take]]
 
 def _say(workspace: Workspace, about: Sequence[tuple[str, Take | None]], decision: Decision) -> list[Said]:
     ledgers = workspace.rooms.ledgers
+    before = {shot: workspace.chosen[shot] for shot, _ in about}  # asked later, it would know what is written now
     ledgers.enter_moves()
     said: list[Said] = []
     for shot, take in about:
         each = replace(decision, video=None if take is None else take.video.sha256)
         ledgers.decide(shot, each)
-        said.append(Said(shot=shot, take=take, decision=each, before=workspace.whole.chosen[shot]))
+        said.append(Said(shot=shot, take=take, decision=each, before=before[shot]))
     return said
 
 

@@ -182,7 +182,7 @@ def _digested(word: str, prefix: str, takes: Sequence[Take]) -> Take:
 
 
 def _standing(workspace: Workspace, shot: str) -> Take | None:
-    return workspace.whole.chosen[shot].take
+    return workspace.chosen[shot].take
 
 
 def _unknown(word: str, known: Mapping[str, ShotState]) -> PlanError:

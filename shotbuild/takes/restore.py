@@ -45,7 +45,7 @@ def restore(
     rows: list[Restored] = []
     for shot, then in thens.items():
         decision = _decision(workspace, shot, then, who, why)
-        rows.append(Restored(shot=shot, then=then, now=workspace.whole.chosen[shot], decision=decision))
+        rows.append(Restored(shot=shot, then=then, now=workspace.chosen[shot], decision=decision))
     workspace.rooms.ledgers.enter_moves()
     for row in rows:
         if row.decision is not None:
@@ -83,7 +83,7 @@ def _by_revision(workspace: Workspace, shots: Sequence[str], at: str) -> dict[st
 
 def _decision(workspace: Workspace, shot: str, then: Then, by: str, why: str | None) -> Decision | None:
     """None when the shot stands as it stood then."""
-    now, state = workspace.whole.chosen[shot], workspace.rooms.ledgers.of(shot)
+    now, state = workspace.chosen[shot], workspace.rooms.ledgers.of(shot)
     known = {event.id for event in workspace.rooms.ledgers.history(shot).events}
     if not known.issuperset(then.state.heads):
         raise PlanError(
@@ -103,7 +103,7 @@ def _decision(workspace: Workspace, shot: str, then: Then, by: str, why: str | N
 
 def _undecided(workspace: Workspace, shot: str, then: Then) -> Take | None:
     """What would stand for the shot today if only the decisions of then held."""
-    now, state = workspace.whole.chosen[shot], workspace.rooms.ledgers.of(shot)
+    now, state = workspace.chosen[shot], workspace.rooms.ledgers.of(shot)
     wanted = next(each.takes for each in workspace.project.shots if each.name == shot)
     bare = replace(state, approvals=(), picks=(), rejections=then.state.rejections)
     current = Current(asked=now.asked, alike=frozenset((now.asked,)), text=lambda _: "", takes=wanted)

@@ -63,7 +63,7 @@ def rows(workspace: Workspace, words: Sequence[str] = (), *, gone: bool = False)
     for shot, state in sorted(asked.known.items()):
         takes = [take for take in state.takes if shot in asked.shots or take.id in asked.ids]
         if takes:
-            found += _rows(workspace, takes, state, workspace.whole.chosen.get(shot), called)
+            found += _rows(workspace, takes, state, workspace.chosen.get(shot), called)
     return tuple(found)
 
 
@@ -150,7 +150,7 @@ def _several(
     if colon and kind == "status":
         if asked not in CHOICE_WORDS:
             raise PlanError(f"no state of a take is called {asked[:80]!r}", hint=f"they are {', '.join(CHOICE_WORDS)}")
-        return {choice.shot for choice in workspace.whole.choices if asked in choice.words}
+        return {choice.shot for choice in workspace.chosen.values() if asked in choice.words}
     if colon and kind == "tag":
         tags = {tag for things in (project.shots, project.sequences) for thing in things for tag in thing.tags}
         if asked not in tags:

@@ -465,7 +465,7 @@ def test_ls_and_path_print_data_to_stdout(root: Path, capsys: pytest.CaptureFixt
     assert {row["sha256"] for row in told["blobs"]} == set(cas(root))
     assert commands.ls(root) == 0
     assert "take sh010 t1" in capsys.readouterr().out
-    assert commands.path("sh010/t1", root) == 0
+    assert commands.path(["sh010", "t1"], root) == 0
     assert of_file(Path(capsys.readouterr().out.strip())) == takes(root)["sh010 t1"]
 
 
