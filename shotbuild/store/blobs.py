@@ -21,11 +21,15 @@ class FolderBlobs:
 
     def __init__(self, folder: Path) -> None:
         self._cas = folder / "cas"
+        self._names = str(self._cas)
         self._damaged = folder / "damaged"
 
     def has(self, digest: Digest) -> bool:
+        # Asked of every take of a long film: a path made of text is found in a third of the time of a Path.
+        if not NAME.fullmatch(digest.sha256):
+            return False
         try:
-            found = self._place(digest).lstat()
+            found = os.lstat(f"{self._names}/{digest.sha256[:2]}/{digest.sha256}")
         except OSError:
             return False
         # A link or a pipe, as somebody else's project may bring one, is no blob.

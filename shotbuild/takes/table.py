@@ -89,8 +89,7 @@ def record_of(workspace: Workspace, take: Take) -> dict[str, Any]:
     name = f"{take.shot} t{take.number}"
     there = "what the ledger knows of the request is in `shotbuild takes --json`"
     if take.record is None:
-        made = "it was made elsewhere and brought in" if take.foreign else "its provider left none"
-        raise PlanError(f"there is no record of what was sent for {name}", cause=made, hint=there)
+        raise PlanError(f"there is no record of what was sent for {name}", cause="its provider left none", hint=there)
     try:
         workspace.rooms.blobs.verify(take.record)
         text = workspace.rooms.blobs.path(take.record).read_text("utf-8")
@@ -318,7 +317,8 @@ def prompt(row: Row) -> str:
 def model(row: Row) -> str:
     """The model that was asked for, and the one that answered when that is another one or another version."""
     asked, answered = _pins(row.event)
-    name = str(asked.get("model") or answered.get("model") or "")
+    told = row.event["recipe"]["parameters"].get("model") if row.take.foreign else None
+    name = str(asked.get("model") or answered.get("model") or told or "")
     if not answered or answered == asked or not asked:
         return name
     if answered.get("model") != asked.get("model"):
