@@ -17,6 +17,7 @@ from shotbuild.digest import canonical, recipe_fields
 from shotbuild.engine.estimate import Bill, bill, check_budget
 from shotbuild.engine.events import Event, Warned
 from shotbuild.errors import PlanError, ShotbuildError, SpecError, SpecErrors
+from shotbuild.host import git
 from shotbuild.making import BuildOptions, Built, make
 from shotbuild.plan.choose import Choice
 from shotbuild.plan.expand import choose_all, expand
@@ -30,6 +31,7 @@ from shotbuild.revision import checked_out
 from shotbuild.rooms import Rooms
 from shotbuild.spec import load as spec
 from shotbuild.spec.events import request_of
+from shotbuild.spec.ledger import ledger_file
 from shotbuild.spec.lockfile import differences
 from shotbuild.spec.tree import PROJECT_FILE, find_root
 from shotbuild.standing import Standing, standings
@@ -149,8 +151,15 @@ class Workspace:
         self.rooms.memory.save()
         if errors:
             raise SpecErrors(errors)
+        self._check_merging()
         _refuse(disputed(self.whole.choices))
         return project
+
+    def _check_merging(self) -> None:
+        """Says so where Git would call it a conflict that two branches made takes of one shot."""
+        shot = next((shot.name for shot in self.project.shots if shot.plate is None), None)
+        if shot is not None and git.merge_driver(self.rooms.root, ledger_file(shot)) not in (None, "union"):
+            self.rooms.warn("Git does not merge ledgers line by line yet: add `takes/*.jsonl merge=union` to .gitattributes")
 
     def plan(self, targets: Sequence[str] = ()) -> PlannedBuild:
         """What `build` with the same targets would do, step by step; nothing is made. Says how the lock differs."""

@@ -65,6 +65,16 @@ def file_at(root: Path, revision: str, path: str) -> str | None:
         raise _unreadable(revision, error) from error
 
 
+def merge_driver(root: Path, path: str) -> str | None:
+    """How Git merges a path, as `.gitattributes` has it, such as `union`; None outside of a repository or without Git."""
+    if not _in_repository(root):
+        return None
+    try:
+        return _git(root, "check-attr", "-z", "merge", "--", path).split("\0")[2]
+    except (ProcessError, IndexError):
+        return None
+
+
 def archive(root: Path, revision: str, into: Path) -> None:
     """Packs the folder `root` as it was at a revision into a new tar file. Errors: PlanError.
 

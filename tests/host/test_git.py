@@ -297,3 +297,11 @@ def test_what_a_partial_clone_lacks_is_not_fetched_but_told(root: Path, tmp_path
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder
+
+
+def test_how_ledgers_are_merged_is_read_from_the_attributes(tmp_path: Path) -> None:
+    assert door.merge_driver(tmp_path, "takes/sh010.jsonl") is None
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    assert door.merge_driver(tmp_path, "takes/sh010.jsonl") == "unspecified"
+    (tmp_path / ".gitattributes").write_text("takes/*.jsonl merge=union\n")
+    assert door.merge_driver(tmp_path, "takes/sh010.jsonl") == "union"
