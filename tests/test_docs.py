@@ -1,13 +1,16 @@
 """README, docs/ and CHANGELOG tell the truth: what they show runs, and every key, option, event and exit code is in them."""
 
 import json
+import os
 import re
 import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import fields, replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -16,13 +19,17 @@ from PIL import Image
 
 import shotbuild as api
 from shotbuild import __version__, errors
-from shotbuild.cli.app import COMMANDS
+from shotbuild.cli.app import COMMANDS, GROUPS, MODULES
 from shotbuild.media.probe import probe
 from shotbuild.media.profiles import PROFILES
+from shotbuild.plan.choose import CHOICE_WORDS
 from shotbuild.plugins import registry
+from shotbuild.records import DECISIONS, Decision
 from shotbuild.spec import format as written
+from shotbuild.spec.events import decision_line
 from shotbuild.spec.prompts import FILTERS, TEXT_FILTERS
 from shotbuild.spec.tables import Key, Table
+from shotbuild.takes.table import COLUMNS, CURRENT, FOREIGN, MISSING, REJECTED, STALE
 from shotbuild.units import NTSC
 from tests.e2e.conftest import Ran, shotbuild
 
@@ -84,7 +91,7 @@ def test_every_exit_code_is_documented() -> None:
     for kind in kinds:
         kinds += kind.__subclasses__()
     listed = re.findall(r"^\| (\d+) \|", section("docs/guide.md", "Exit codes"), re.MULTILINE)
-    assert set(map(int, listed)) == {kind.exit_code for kind in kinds} | {0, 4, 5, 70}
+    assert set(map(int, listed)) == {kind.exit_code for kind in kinds} | {0, 4}
 
 
 # --- the command line --------------------------------------------------------------------------------------------------
@@ -104,28 +111,42 @@ def commands(page: Path) -> Iterator[str]:
 
 
 def parser(name: str) -> "typer.core.TyperCommand":
+    """Of a command, or of one in a group: `store ls`."""
+    name, _, inner = name.partition(" ")
+    module = import_module(f"shotbuild.cli.{MODULES.get(name, name)}")
+    if inner:
+        return typer.main.get_command(module.commands).commands[inner]
     app = typer.Typer(add_completion=False)
-    app.command(name)(import_module(f"shotbuild.cli.{name}").command)
+    app.command(name)(module.command)
     return typer.main.get_command(app)
+
+
+def every_command() -> list[str]:
+    groups = {name: import_module(f"shotbuild.cli.{name}").commands for name in GROUPS}
+    inner = [f"{name} {each.name}" for name, group in groups.items() for each in group.registered_commands]
+    return [name for name in COMMANDS if name not in GROUPS] + inner
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_command_that_is_shown_parses(page: Path) -> None:
     for line in commands(page):
         name, *arguments = shlex.split(line)
+        if name in GROUPS:
+            name = f"{name} {arguments.pop(0)}"
         if name != "--version":
             parser(name).make_context(name, arguments)
 
 
 def test_the_pages_show_commands() -> None:
-    shown = {line.split()[0] for page in PAGES for line in commands(page)}
-    assert shown == set(COMMANDS) | {"--version"}
+    words = [line.split() for page in PAGES for line in commands(page)]
+    shown = {" ".join(line[:2]) if line[0] in GROUPS else line[0] for line in words}
+    assert shown == {*every_command(), "--version"}
 
 
 def test_every_option_of_every_command_is_in_the_guide() -> None:
     told = section("docs/guide.md", "Commands and options")
     lines = re.findall(r"^\|(.+)\|$", told, re.MULTILINE)
-    for name in COMMANDS:
+    for name in every_command():
         (row,) = [line for line in lines if re.search(rf"`{name}\b", line.split("|")[0])]
         for option in parser(name).params:
             if option.name == "targets":
@@ -135,7 +156,7 @@ def test_every_option_of_every_command_is_in_the_guide() -> None:
                     assert f"`{word} DIR`" in told or f"`{word}`" in told
                 elif word.startswith("-"):
                     assert re.search(rf"`{word}\b", row), f"{name} {word}"
-    without_project = {name for name in COMMANDS if all(option.name != "project" for option in parser(name).params)}
+    without_project = {name for name in every_command() if all(option.name != "project" for option in parser(name).params)}
     assert without_project == {"init", "schema"}, "the guide says which commands take no --project"
 
 
@@ -306,20 +327,112 @@ def test_every_target_of_the_guide_means_something(film: Path) -> None:
     told = [name for name in rows(section("docs/guide.md", "Targets")) if name not in ("new", "cached")]
     expressions = [shlex.split(name)[0] for name in told if name not in ("+x", "x+", "expression")]
     assert len(expressions) >= 9
+    assert shotbuild(film, "approve", "sh010", "--by", "a").code == 0
     for expression in [*expressions, "status:cached", "+opening/web", "sh020+"]:
         assert api.open(film).plan([expression]).lines, expression
 
 
-def test_the_json_of_reading_commands_is_as_documented(film: Path) -> None:
+def test_the_json_of_commands_is_as_documented(film: Path) -> None:
     documented = rows(section("docs/guide.md", "JSON"))
-    calls = [["plan"], ["status"], ["explain", "sh020"], ["lint"], ["doctor"]]
+    records = rows(section("docs/on-disk.md", "Records of takes"))
+    saying = ["--by", "Ann Lee <ann@studio.example>"]
+    assert shotbuild(film, "deliver").code == 0
+    shutil.copy(film / "out/sequences/opening/preview.mp4", film / "clip.mp4")
+    calls = [["plan"], ["status"], ["explain", "sh020"], ["lint"], ["doctor"], ["takes"], ["takes", "--history"]]
+    calls += [["approve", "sh020", "t1", *saying], ["note", "sh020", "good", *saying], ["diff", "sh010", "sh020"]]
+    calls += [["why", "out/sequences/opening/web.mp4"], ["import", "clip.mp4", "--as", "sh030", *saying]]
+    calls += [["store", "ls"], ["store", "check"]]
+    calls += [["archive", "opening", "--to", "opening.tar"], ["archive", "verify", "opening.tar"]]
     for call in calls:
-        found = json.loads(shotbuild(film, *call, "--json").out)
-        row = documented[found.pop("schema")]
+        found = document(film, *call, "--json")
+        schema = found.pop("schema")
+        row = documented[schema] + documented["choices"] + "".join(ledger_rows().values())
         for name, value in found.items():
-            assert f"`{name}`" in row, name
-            for field in value[0] if isinstance(value, list) and value and isinstance(value[0], dict) else ():
-                assert f"`{field}`" in row, field
+            assert f"`{name}`" in documented[schema], f"{schema}: {name}"
+            first = (
+                value[0] if isinstance(value, list) and value else value if name in ("a", "b", "pictures", "proof") else None
+            )
+            for field in first if isinstance(first, dict) else ():
+                assert f"`{field}`" in row, f"{schema}: {name}: {field}"
+    for take in ("sh020 t1", "sh030 t2"):
+        found = document(film, "takes", take, "--request")
+        row = records[found.pop("schema")]
+        assert all(f"`{name}`" in row for name in found), found
+
+
+def document(root: Path, *arguments: str) -> dict[str, Any]:
+    ran = shotbuild(root, *arguments)
+    assert ran.code == 0, ran.err
+    found: dict[str, Any] = json.loads(ran.out)
+    return found
+
+
+def ledger_rows() -> dict[str, str]:
+    page = "docs/on-disk.md"
+    return rows(section(page, "Decisions in a ledger")) | rows(section(page, "`takes/<shot>.jsonl`"))
+
+
+def test_every_kind_and_field_of_decisions_is_documented() -> None:
+    told = rows(section("docs/on-disk.md", "Decisions in a ledger"))
+    common = rows(section("docs/on-disk.md", "`takes/<shot>.jsonl`"))
+    place = errors.Location(file="", line=1, column=1)
+    said = Decision(id="", after=(), kind="", by="a", at="", location=place)
+    full: dict[str, Any] = {"video": "0" * 64, "role": "a", "why": "a", "frames": (1, 2), "kept": "a", "was": "a", "now": "a", "of": ("a",)}
+    assert full.keys() | {"id", "after", "kind", "by", "at", "location"} == {field.name for field in fields(Decision)}
+    for kind in DECISIONS:
+        assert kind in told, kind
+        for name in json.loads(decision_line(replace(said, kind=kind, **full))):
+            assert name in told or name in common, name
+
+
+def test_every_word_and_column_of_takes_is_documented() -> None:
+    told = section("docs/takes.md", "Takes as a table")
+    for word in (*COLUMNS, CURRENT, FOREIGN, MISSING, REJECTED, STALE):
+        assert f"`{word}`" in told, word
+    for word in CHOICE_WORDS:
+        assert f"`status:{word}`" in text("docs/takes.md"), word
+        assert f"`{word}`" in section("docs/guide.md", "Targets"), word
+
+
+def test_the_id_of_an_event_is_found_by_hand_as_the_page_says(film: Path) -> None:
+    (line,) = re.findall(r"^ {4}(head -1 .+)$", section("docs/on-disk.md", "`takes/<shot>.jsonl`"), re.MULTILINE)
+    found = subprocess.run(["sh", "-c", line], cwd=film, check=True, capture_output=True, text=True).stdout.strip()
+    assert found == json.loads((film / "takes/sh010.jsonl").read_text().splitlines()[0])["id"]
+
+
+def test_the_story_of_takes_runs_as_it_is_told(tmp_path: Path) -> None:
+    """Every command of the story ends well, and says what the page says, but for digests and seconds."""
+    story = re.findall(r"^ {4}(.*)$", section("docs/takes.md", "From Tuesday to Thursday"), re.MULTILINE)
+    starts = [number for number, line in enumerate(story) if line.startswith("$ ")]
+    who = {"GIT_AUTHOR_NAME": "Ann Lee", "GIT_AUTHOR_EMAIL": "ann@studio.example"}
+    who |= {"GIT_COMMITTER_NAME": "Ann Lee", "GIT_COMMITTER_EMAIL": "ann@studio.example"}
+    folder = tmp_path
+    for start, end in zip(starts, [*starts[1:], len(story)], strict=True):
+        command, told = story[start][2:], [line for line in story[start + 1 : end] if line != "…"]
+        name, *arguments = shlex.split(command)
+        if name == "cd":
+            folder = folder / arguments[0]
+            settings = folder / "shotbuild.yaml"
+            settings.write_text(settings.read_text().replace("1280x720", "128x72"))
+            continue
+        if command == "shotbuild plan":
+            specs = folder / "specs/opening.yaml"
+            specs.write_text(specs.read_text().replace("climbs", "runs up"))
+        if name == "git":
+            subprocess.run(["sh", "-c", command], cwd=folder, check=True, capture_output=True, env={**os.environ, **who})
+            continue
+        ran = shotbuild(folder, *arguments, env=who)
+        assert ran.code == 0, command + ran.err
+        if arguments[0] in ("note", "reject", "approve", "plan"):
+            assert [plain(line) for line in told] == [plain(line) for line in ran.out.splitlines()]
+        elif arguments[0] == "deliver":
+            assert plain(told[-1]) == plain(ran.err.splitlines()[-1])
+        elif arguments[0] == "roll":
+            assert [plain(line) for line in told[:2]] == [plain(line) for line in ran.out.splitlines()]
+
+
+def plain(line: str) -> str:
+    return re.sub(r"@[0-9a-f]{8}|[0-9.]+ s$", "", line)
 
 
 def test_every_command_of_the_guides_targets_runs(film: Path) -> None:
