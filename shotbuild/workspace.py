@@ -30,7 +30,7 @@ from shotbuild.records import Chosen, Digest, Lock, Pin, Price, Project, SourceF
 from shotbuild.revision import checked_out
 from shotbuild.rooms import Rooms
 from shotbuild.spec import load as spec
-from shotbuild.spec.events import request_of
+from shotbuild.spec.events import request_of, written
 from shotbuild.spec.ledger import ledger_file
 from shotbuild.spec.lockfile import differences
 from shotbuild.spec.tree import PROJECT_FILE, find_root
@@ -138,7 +138,7 @@ class Workspace:
         Errors: SpecErrors, …; NeedsPerson when there is nothing but decisions that contradict each other."""
         project = self.project
         checks: list[Callable[[], object]] = [self.rooms.read_lock, lambda: self.rooms.check_sounds(project)]
-        checks += [partial(self.rooms.ledgers.of, shot.name) for shot in project.shots]
+        checks += [partial(self._read_whole, shot.name) for shot in project.shots]
         errors: list[SpecError] = []
         checks.append(partial(getattr, self, "whole"))
         for check in checks:
@@ -154,6 +154,10 @@ class Workspace:
         self._check_merging()
         _refuse(disputed(self.whole.choices))
         return project
+
+    def _read_whole(self, shot: str) -> None:
+        for take in self.rooms.ledgers.of(shot).takes:
+            written(take)
 
     def _check_merging(self) -> None:
         """Says so where Git would call it a conflict that two branches made takes of one shot."""

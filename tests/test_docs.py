@@ -377,7 +377,16 @@ def test_every_kind_and_field_of_decisions_is_documented() -> None:
     common = rows(section("docs/on-disk.md", "`takes/<shot>.jsonl`"))
     place = errors.Location(file="", line=1, column=1)
     said = Decision(id="", after=(), kind="", by="a", at="", location=place)
-    full: dict[str, Any] = {"video": "0" * 64, "role": "a", "why": "a", "frames": (1, 2), "kept": "a", "was": "a", "now": "a", "of": ("a",)}
+    full: dict[str, Any] = {
+        "video": "0" * 64,
+        "role": "a",
+        "why": "a",
+        "frames": (1, 2),
+        "kept": "a",
+        "was": "a",
+        "now": "a",
+        "of": ("a",),
+    }
     assert full.keys() | {"id", "after", "kind", "by", "at", "location"} == {field.name for field in fields(Decision)}
     for kind in DECISIONS:
         assert kind in told, kind

@@ -157,8 +157,9 @@ def _numbered(takes: Iterable[Take]) -> tuple[Take, ...]:
     return tuple(sorted(takes, key=lambda take: (take.number, take.made, take.video.sha256, take.id)))
 
 
-def _when(decision: Decision) -> tuple[str, str]:
-    return decision.at, decision.id
+def _when(decision: Decision) -> str:
+    """What was said in one second stays in the order of what follows what, in which it comes."""
+    return decision.at
 
 
 def _before(event: LedgerEvent) -> tuple[str, ...]:

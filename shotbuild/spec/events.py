@@ -3,7 +3,6 @@
 A line is canonical JSON, and its `id` is the digest of the rest of it: a line that was changed by hand no longer matches.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from fractions import Fraction
@@ -37,6 +36,7 @@ TAKE = "take"
 VERSION = 1
 LARGEST = 2**64 - 1
 LONGEST_NAME = 255
+_WRONG = (KeyError, TypeError, ValueError, AttributeError, RecursionError, ZeroDivisionError)
 ID = re.compile("[0-9a-f]{16}")
 SHA256 = re.compile("[0-9a-f]{64}")
 # `Fraction` reads `1e999999999` as well, and takes all memory for it.
@@ -135,8 +135,8 @@ def read_event(shot: str, line: str, location: Location) -> LedgerEvent:
         if not known:
             return _unknown(shot, event, line, location)
         _check_seal(shot, event, line, location)
-        return _take(shot, event, line, location) if event["event"] == TAKE else _decision(event, location)
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, ZeroDivisionError) as error:
+        return _take(shot, event, location) if event["event"] == TAKE else _decision(event, location)
+    except _WRONG as error:
         raise damaged(shot, location, f"a field is missing or of the wrong kind ({error})") from error
 
 
@@ -149,10 +149,14 @@ def damaged(shot: str, location: Location, cause: str, hint: str | None = None) 
     )
 
 
-def written(take: Take) -> dict[str, Any]:
-    """The whole event of a take, as plain values."""
-    event: dict[str, Any] = json.loads(take.line)
-    return event
+def written(take: Take) -> Mapping[str, Any]:
+    """The whole event of a take, as plain values, for reading only. Errors: SpecError when what `Take` itself does not hold
+    is of the wrong kind; it is looked at here, because most commands need it of few takes."""
+    try:
+        _check_rest(take.event)
+    except _WRONG as error:
+        raise damaged(take.shot, take.location, f"a field is missing or of the wrong kind ({error})") from error
+    return take.event
 
 
 def recipe_of(take: Take) -> Recipe:
@@ -214,13 +218,12 @@ def _unknown(shot: str, event: dict[str, Any], line: str, location: Location) ->
     return UnknownEvent(id=name, after=tuple(event["after"]), kind=event["event"], location=location)
 
 
-def _take(shot: str, event: dict[str, Any], line: str, location: Location) -> Take:
+def _take(shot: str, event: dict[str, Any], location: Location) -> Take:
     video, record = _digest(event["video"]), event["record"]
     pictures = [row for row in event["streams"] if row["kind"] == "video"]
     foreign = event["foreign"]
     if type(foreign) is not bool:
         raise TypeError("foreign")
-    _check_rest(event)
     return Take(
         id=event["id"],
         after=tuple(event["after"]),
@@ -237,13 +240,13 @@ def _take(shot: str, event: dict[str, Any], line: str, location: Location) -> Ta
         sound=any(row["kind"] == "audio" for row in event["streams"]),
         foreign=foreign,
         made=_text(event["at"]),
-        line=line,
+        event=event,
         location=location,
     )
 
 
-def _check_rest(event: dict[str, Any]) -> None:
-    """What stays in the line of a take until someone asks for it."""
+def _check_rest(event: Mapping[str, Any]) -> None:
+    """What stays in the event of a take until someone asks for it."""
     _whole(event["milliseconds"], 0)
     if event["first_seed"] is not None:
         _whole(event["first_seed"], 0)

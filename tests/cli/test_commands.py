@@ -13,8 +13,8 @@ from tests.e2e.conftest import argv, environment, shotbuild
 from tests.fakes import write_project
 
 COMMANDS = (
-    "init", "lint", "schema", "doctor", "plan", "build", "deliver", "lock", "status", "explain", "graph", "takes", "roll", "pick",
-    "approve", "reject", "reopen", "note", "restore", "import", "diff", "why", "store", "archive",
+    "init", "lint", "schema", "doctor", "plan", "build", "deliver", "lock", "status", "explain", "graph", "takes", "roll",
+    "pick", "approve", "reject", "reopen", "note", "restore", "import", "diff", "why", "store", "archive",
 )  # fmt: skip
 
 # --- exit codes ----------------------------------------------------------------------------------------------------------

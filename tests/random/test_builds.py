@@ -1,7 +1,6 @@
 """Random projects and random edits: a second build runs nothing, an edit runs its dependants, the cache changes no byte."""
 
 import shutil
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager

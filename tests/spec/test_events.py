@@ -14,7 +14,16 @@ from shotbuild.digest import canonical_line
 from shotbuild.errors import Location, SpecError
 from shotbuild.ledgers import result_of
 from shotbuild.records import APPROVE, DECISIONS, MOVE, NOTE, REJECT, RESTORE, Decision, LedgerEvent, Take, UnknownEvent
-from shotbuild.spec.events import decision_line, operation_of, pin_answered, read_event, recipe_of, request_of, sealed
+from shotbuild.spec.events import (
+    decision_line,
+    operation_of,
+    pin_answered,
+    read_event,
+    recipe_of,
+    request_of,
+    sealed,
+    written,
+)
 from tests.takes import ANN, HERE, NOON, SHOT, id_of, resealed, said_text, take_text, unknown_text, video
 
 PLACE = Location(file="takes/sh010.jsonl", line=3, column=1)
@@ -24,7 +33,11 @@ RANDOM = settings(max_examples=200, deadline=None)
 
 
 def read(line: str) -> LedgerEvent:
-    return read_event(SHOT, line, PLACE)
+    """An event that was looked at as a whole, as `lint` does."""
+    event = read_event(SHOT, line, PLACE)
+    if isinstance(event, Take):
+        written(event)
+    return event
 
 
 def refused(line: str) -> SpecError:

@@ -321,7 +321,7 @@ def test_a_source_without_sound_is_silent(conform, numbered, pcm):
 
 
 def test_sound_of_another_file_is_taken(conform, make, numbered, pcm):
-    tone = make("tone.wav", "-f", "lavfi", "-i", "aevalsrc=0.5:s=48000:d=0.5")
+    tone = make("conform-tone.wav", "-f", "lavfi", "-i", "aevalsrc=0.5:s=48000:d=0.5")
     samples = pcm(conform(numbered(), sound=tone) / "sound.wav")
     assert samples[:24000] == pytest.approx(0.5, abs=0.001)
     assert not samples[24000:].any()
