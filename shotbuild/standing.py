@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from shotbuild.plan.choose import APPROVED, CONFLICT, STALE_APPROVED, STALE_PICKED, Choice
 from shotbuild.plan.forecast import CACHED, CHANGED, NEW, Forecast
 from shotbuild.plan.graph import Plan
-from shotbuild.records import Project
+from shotbuild.records import Decision, Project
 
 READY, MISSING = "ready", "missing"
 
@@ -85,9 +85,14 @@ def _shot(choice: Choice, lines: Sequence[Forecast], path: str | None, tags: tup
         choice=choice.how,
         take=None if choice.take is None else choice.take.name,
         number=None if choice.take is None else choice.take.number,
-        decided=tuple(f"{each.by}{f' ({each.role})' if each.role else ''}" for each in choice.decisions),
+        decided=decided(choice.decisions),
         differs=choice.moved_on,
     )
+
+
+def decided(decisions: Iterable[Decision]) -> tuple[str, ...]:
+    """Who made a choice, each once in a role: `Ann Lee <ann@x.example> (director)`."""
+    return tuple(dict.fromkeys(f"{each.by}{f' ({each.role})' if each.role else ''}" for each in decisions))
 
 
 def _standing(kind: str, name: str, lines: Sequence[Forecast], path: str | None, tags: tuple[str, ...]) -> Standing:

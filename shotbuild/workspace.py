@@ -150,7 +150,8 @@ class Workspace:
                 errors += several.errors
         self.rooms.memory.save()
         if errors:
-            raise SpecErrors(errors)
+            # Several checks may come to the same line.
+            raise SpecErrors(list({(str(error.location), error.message): error for error in errors}.values()))
         self._check_merging()
         _refuse(disputed(self.whole.choices))
         return project

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from shotbuild.cli import console
-from shotbuild.cli.explain import INDENT, choice_content, sentence
+from shotbuild.cli.choices import INDENT, choice_content, sentence
 from shotbuild.cli.options import JsonOption, ProjectOption, Targets
 from shotbuild.plan.choose import STALE_APPROVED, STALE_PICKED
 from shotbuild.plan.forecast import CACHED, CHANGED, NEW, Forecast
@@ -50,6 +50,8 @@ def _print(planned: PlannedBuild, *, all_steps: bool) -> None:
         f"{count[NEW]} new (+), {count[CHANGED]} changed (~), {count[CACHED]} cached (=){kept}; "
         f"{len(planned.prices)} to generate; cost: {planned.bill}"
     )
+    if kept:
+        console.err("hint: what people chose stays in every cut; `shotbuild status` says how to let go of it")
 
 
 def _content(planned: PlannedBuild) -> dict[str, object]:

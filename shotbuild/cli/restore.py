@@ -16,7 +16,12 @@ from shotbuild.workspace import open_project
 
 def command(
     at: Annotated[
-        str, typer.Option("--at", help="A Git revision such as `HEAD~3`, or the id of an event.", show_default=False)
+        str,
+        typer.Option(
+            "--at",
+            help="A Git revision such as `HEAD~3`, or the id of an event of one shot, which alone is restored then.",
+            show_default=False,
+        ),
     ],
     shots: Annotated[
         list[str] | None, typer.Argument(help="Names of shots, or globs. Nothing = all.", show_default=False)
@@ -39,8 +44,10 @@ def command(
 
 
 def _line(row: Restored) -> str:
-    take = "nothing" if row.then.take is None else f"t{row.then.take.number} ({row.then.take.name})"
+    then, now = row.then.take, row.now.take
+    take = "nothing" if then is None else f"t{then.number} ({row.shot}@{then.video.short})"
     if row.decision is None:
         return f"= {row.shot}  {take}, as it stands"
-    now = "nothing" if row.now.take is None else f"t{row.now.take.number}"
-    return f"~ {row.shot}  {now} {row.now.how} → {take}"
+    if then is not None and now is not None and then.video == now.video:
+        return f"~ {row.shot}  {take} stays; the decisions on it are those of then"
+    return f"~ {row.shot}  {'nothing' if now is None else f't{now.number}'} {row.now.how} → {take}"

@@ -19,7 +19,8 @@ def told(said: list[Said], *, json: bool) -> int:
         decision = each.decision
         role = f" as {decision.role}" if decision.role else ""
         why = f": {decision.why}" if decision.why else ""
-        console.out(f"{_subject(each)} {VERBS[decision.kind]} by {decision.by}{role}{why}")
+        keep = ", to keep as it is" if decision.kept else ""
+        console.out(f"{_subject(each)} {VERBS[decision.kind]} by {decision.by}{role}{keep}{why}")
         before = each.before
         if decision.kind in (PICK, APPROVE) and before.take is not None and before.take.video.sha256 != decision.video:
             console.err(f"note: until now {each.shot} was t{before.take.number} ({before.how})")
@@ -53,5 +54,6 @@ def _content(each: Said) -> dict[str, object]:
         "role": decision.role,
         "why": decision.why,
         "frames": None if decision.frames is None else list(decision.frames),
+        "kept": decision.kept is not None,
         "at": decision.at,
     }

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from shotbuild.cli import console
-from shotbuild.cli.explain import INDENT, conflict_lines, moved_on, ways_out
+from shotbuild.cli.choices import INDENT, conflict_lines, moved_on, ways_out
 from shotbuild.cli.options import JsonOption, ProjectOption, Targets
 from shotbuild.plan.choose import APPROVED, CONFLICT, PICKED, STALE_APPROVED, STALE_PICKED
 from shotbuild.standing import Standing

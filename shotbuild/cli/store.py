@@ -59,10 +59,15 @@ def sweep(
     takes: Annotated[
         bool, typer.Option("--takes", help="Also what may be a take: it cannot be made again, not even for money.")
     ] = False,
+    json: JsonOption = False,
 ) -> int:
     workspace = open_project(project, console.warn)
     swept = care.sweep(workspace.rooms, lambda: care.kept_of(workspace), takes=takes, delete=delete)
     going = swept.free + (swept.takes if takes else ())
+    if json:
+        rows = {"free": [_fields(row) for row in swept.free], "takes": [_fields(row) for row in swept.takes]}
+        console.document("store-sweep", {**rows, "deleted": [_fields(row) for row in swept.deleted]})
+        return 0
     if going:
         _table(going)
     _tell(swept, going, takes=takes, delete=delete)
@@ -151,7 +156,7 @@ def _tell(swept: Swept, going: Sequence[Row], *, takes: bool, delete: bool) -> N
 
 def _content(checked: Checked) -> dict[str, object]:
     return {
-        "blobs": checked.blobs,
+        "read": checked.blobs,
         "size": checked.size,
         "damaged": [_fields(row) for row in checked.damaged],
         "missing": [_fields(row) for row in checked.missing],

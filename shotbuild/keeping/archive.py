@@ -130,7 +130,7 @@ def _takes(workspace: Workspace, sequence: Sequence, *, chosen: bool) -> _Packed
     missing = [name for name in needed if name not in standing]
     if missing:
         raise PlanError(
-            f"{', '.join(missing)} {'has' if len(missing) == 1 else 'have'} no take yet",
+            f"{', '.join(missing)} {'has' if len(missing) == 1 else 'have'} no take of what the spec asks for now",
             cause="an archive holds what was made; it generates nothing",
             hint=f"run `shotbuild build {sequence.name}` first",
         )

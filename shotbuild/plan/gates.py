@@ -21,13 +21,14 @@ def disputed(choices: Iterable[Choice]) -> NeedsPerson | None:
     first = found[0]
     sides = [_side(choice.state, decision, choice.shot) for choice in found for decision in choice.conflict]
     names = list(dict.fromkeys(name for decision in first.conflict if (name := _name(first.state, decision))))
+    either = " or ".join(f"`shotbuild approve {name}`" for name in names)
     return NeedsPerson(
         f"the decisions on {first.shot} contradict each other"
         if len(found) == 1
         else f"the decisions on {counted(len(found), 'shot')} contradict each other: "
         + ", ".join(choice.shot for choice in found),
         cause="\n       ".join(sides),
-        hint=f"look at both (`shotbuild diff {' '.join(names[:2])}`), then say which holds: `shotbuild approve {names[0]}`"
+        hint=f"look at both (`shotbuild diff {' '.join(names[:2])}`), then say which holds: {either}"
         if len(names) > 1
         else f"say which holds: `shotbuild approve {names[0]}`, or `shotbuild reject {names[0]}`",
     )
@@ -67,7 +68,7 @@ def too_many(
         return None
     unmade = missing()
     for shot, mine in close.items():
-        more = sum(step.name in unmade for step in mine)
+        more = sum(step.name in unmade and not _known(step, state(shot)) for step in mine)
         if more and made[shot] + more > limit:
             return LimitReached(
                 f"shot {shot} has {counted(made[shot], 'take')}, and {more} more would pass the limit of {limit}",
@@ -77,6 +78,14 @@ def too_many(
                 "import a take that was made elsewhere, or raise `takes_per_shot` in `budget`",
             )
     return None
+
+
+def _known(step: Step, state: ShotState) -> bool:
+    """Whether a take was made already, so that making its lost bytes again is not one more."""
+    asking = step.asking
+    return asking is not None and any(
+        take.asked and (take.asked, take.ordinal) == (asking.asked, asking.ordinal) for take in state.takes
+    )
 
 
 def _side(state: ShotState, decision: Decision, shot: str) -> str:

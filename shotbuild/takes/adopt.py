@@ -15,12 +15,14 @@ from shotbuild.ledgers import clock, next_number
 from shotbuild.media.containers import HEAD, container_of
 from shotbuild.media.probe import probe, streams
 from shotbuild.media.tags import Tags, known_of, tags_of, workflow_of
-from shotbuild.records import FREE, Digest, Fields, Recipe, Shot, ShotState, Take, Value, fields
+from shotbuild.records import Digest, Fields, Price, Recipe, Shot, ShotState, Take, Value, fields
 from shotbuild.spec.events import LARGEST, take_line
 from shotbuild.takes.decide import person
 from shotbuild.takes.names import states
 from shotbuild.workspace import Workspace
 
+UNKNOWN = Price(amount=None, currency="USD", exact=False)
+"""What a clip cost that somebody else made is not for us to say."""
 STAGE = "import"
 PLAIN = ("prompt", "seed", "model", "provider")
 WRITTEN_SEED = "seed_as_written"
@@ -99,7 +101,7 @@ def adopt(workspace: Workspace, file: Path, shot: str, *, recipe: Path | None = 
             streams=rows,
             record=record,
             milliseconds=0,
-            estimated=FREE,
+            estimated=UNKNOWN,
             charged=None,
             answered=None,
             operation=None,

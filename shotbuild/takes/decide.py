@@ -10,7 +10,7 @@ from shotbuild.plan.choose import Choice
 from shotbuild.plan.gates import disputed
 from shotbuild.records import APPROVE, NOTE, PICK, REJECT, REOPEN, Decision, Take
 from shotbuild.spec.events import written
-from shotbuild.takes.names import Meant, meant, taken
+from shotbuild.takes.names import Meant, meant, shots_meant, taken
 from shotbuild.workspace import Workspace
 
 LONGEST = 10_000
@@ -85,7 +85,9 @@ def reject(
 
 def reopen(workspace: Workspace, words: Sequence[str], *, by: str | None = None, why: str | None = None) -> list[Said]:
     """Lets a shot change again: approvals and picks no longer hold. Errors: PlanError when there are none."""
-    found = list(dict.fromkeys(one.shot for one in _named(workspace, words)))
+    if not words:
+        raise PlanError("no shot is named", hint="write `shotbuild reopen sh010`")
+    found = shots_meant(workspace, words)
     for shot in found:
         state = workspace.chosen[shot].state
         if not (state.approvals or state.picks):

@@ -339,7 +339,7 @@ def test_bytes_that_do_not_match_their_digest_are_not_packed(root: Path, tmp_pat
 
 def test_a_shot_without_a_take_is_built_first(root: Path, tmp_path: Path) -> None:
     (root / "templates/wide.j2").write_text("Nothing like {{ place }}.")
-    with pytest.raises(PlanError, match=r"sh010, sh020, sh030 have no take yet") as error:
+    with pytest.raises(PlanError, match=r"sh010, sh020, sh030 have no take of what the spec asks for now") as error:
         archive(fake_workspace(root), "opening", tmp_path / "a.tar")
     assert "shotbuild build opening" in str(error.value.hint)
     assert beside(root) == {"film"}

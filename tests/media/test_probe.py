@@ -27,7 +27,7 @@ def test_footage_is_exact_seconds_of_the_picture(clip, make):
 
 
 def test_a_still_lasts_no_time_of_its_own(make):
-    plate = make("plate.png", *PICTURE, "-frames:v", "1")
+    plate = make("probe-plate.png", *PICTURE, "-frames:v", "1")
     assert probe(plate).video.still
     assert footage(plate).seconds == 0
 
