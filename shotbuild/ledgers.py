@@ -15,7 +15,7 @@ from shotbuild.errors import Location, SpecError, StoreError
 from shotbuild.host import files
 from shotbuild.plan.decisions import History, settle
 from shotbuild.records import FREE, MOVE, ActionResult, Decision, Digest, Fields, LedgerEvent, Shot, ShotState, Step, Take
-from shotbuild.spec.events import decision_line, operation_of, pin_answered, price_of, take_line, written
+from shotbuild.spec.events import decision_line, operation_of, pin_of, price_of, take_line, whole
 from shotbuild.spec.ledger import check_whole, ledger_file, read_events
 
 RETRY = "make it writable and say it again"
@@ -267,14 +267,14 @@ def next_number(state: ShotState) -> int:
 
 def result_of(take: Take) -> ActionResult:
     """What the action that made a take gave, as its ledger has it."""
-    event = written(take)
+    row = whole(take)
     return ActionResult(
         outputs=((take.output, take.video),),
-        milliseconds=event["milliseconds"],
-        price=price_of(event["cost"]["estimated"]) or FREE,
-        operation=operation_of(take),
-        pin=pin_answered(take),
-        charged=price_of(event["cost"]["charged"]),
+        milliseconds=row.milliseconds,
+        price=price_of(row.cost.estimated) or FREE,
+        operation=operation_of(row.operation),
+        pin=None if row.pin.answered is None else pin_of(row.pin.answered),
+        charged=price_of(row.cost.charged),
         record=take.record,
     )
 

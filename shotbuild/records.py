@@ -6,10 +6,10 @@ what people say of takes is a Decision.
 `Location` (where in a file something was written) stands in `errors`, because errors need it too.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, TypeAlias, Union
+from typing import TypeAlias, Union
 
 from shotbuild.errors import Location
 from shotbuild.units import Duration, Money, Size
@@ -399,8 +399,8 @@ class Take:
     ordinal, first_seed: as in `Asking`; asked: digest of its request but for ordinal and seed, so that takes of one recipe
     have one; action: digest of the action that made it; output: the name under which that gives the video; video: its
     bytes; record: of its Answer, None where there is none; seconds: exact length of the picture; sound: has it any;
-    foreign: it was made elsewhere, so asked and action are empty; made: ISO 8601, UTC; event: as it is written, for reading
-    only; `spec.events.written` has looked at the rest of it.
+    foreign: it was made elsewhere, so asked and action are empty; made: ISO 8601, UTC; line: the event as it is written,
+    which says everything else.
     """
 
     id: str
@@ -418,7 +418,7 @@ class Take:
     sound: bool
     foreign: bool
     made: str
-    event: Mapping[str, Any] = field(repr=False, compare=False)
+    line: str = field(repr=False)
     location: Location = field(compare=False)
 
     @property

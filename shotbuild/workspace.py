@@ -30,7 +30,7 @@ from shotbuild.records import Chosen, Digest, Lock, Pin, Price, Project, SourceF
 from shotbuild.revision import checked_out
 from shotbuild.rooms import Rooms
 from shotbuild.spec import load as spec
-from shotbuild.spec.events import request_of, written
+from shotbuild.spec.events import request_of, whole
 from shotbuild.spec.ledger import ledger_file
 from shotbuild.spec.lockfile import differences
 from shotbuild.spec.tree import PROJECT_FILE, find_root
@@ -158,7 +158,7 @@ class Workspace:
 
     def _read_whole(self, shot: str) -> None:
         for take in self.rooms.ledgers.of(shot).takes:
-            written(take)
+            whole(take)
 
     def _check_merging(self) -> None:
         """Says so where Git would call it a conflict that two branches made takes of one shot."""

@@ -25,6 +25,7 @@ TOGETHER = {"records", "digest", "units", "ledgers", "rooms", "casting", "standi
 ALONE = {
     "yaml": "spec",
     "jinja2": "spec",
+    "msgspec": "spec",
     "networkx": "plan",
     "diskcache": "store",
     "sqlite3": "store",

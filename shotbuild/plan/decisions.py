@@ -55,6 +55,10 @@ class History:
         """Whether the first event was written by someone who knew the second."""
         return bool(self._past[late] & self._bit[early])
 
+    def known(self, name: str) -> int:
+        """How many events the author of an event knew."""
+        return self._past[name].bit_count()
+
     def up_to(self, names: Iterable[str]) -> tuple[LedgerEvent, ...]:
         """These events and all that they follow."""
         known = 0
@@ -74,14 +78,14 @@ def settle(events: Sequence[LedgerEvent], formerly: tuple[str, ...] = ()) -> Sho
         return ShotState(takes=takes, formerly=formerly, heads=heads, unknown=unknown)
     history = History(events)
     marks = in_force(history)
-    approvals, picks, rejections = (_of_kind(kind, marks) for kind in (APPROVE, PICK, REJECT))
+    approvals, picks, rejections = (_of_kind(history, kind, marks) for kind in (APPROVE, PICK, REJECT))
     notes = [event for event in history.events if isinstance(event, Decision) and event.kind == NOTE]
     return ShotState(
         takes=takes,
         approvals=approvals,
         picks=picks,
         rejections=rejections,
-        notes=tuple(sorted(notes, key=_when)),
+        notes=_sorted(history, notes),
         conflict=_conflict(approvals, rejections),
         formerly=formerly,
         heads=history.heads,
@@ -142,9 +146,9 @@ def _kind(decision: Decision) -> str:
     return PICK if decision.kind == RESTORE else decision.kind
 
 
-def _of_kind(kind: str, marks: Iterable[Mark]) -> tuple[Decision, ...]:
+def _of_kind(history: History, kind: str, marks: Iterable[Mark]) -> tuple[Decision, ...]:
     found = {mark.decision.id: mark.decision for mark in marks if _kind(mark.decision) == kind}
-    return tuple(sorted(found.values(), key=_when))
+    return _sorted(history, found.values())
 
 
 def _conflict(approvals: Sequence[Decision], rejections: Sequence[Decision]) -> tuple[Decision, ...]:
@@ -157,9 +161,9 @@ def _numbered(takes: Iterable[Take]) -> tuple[Take, ...]:
     return tuple(sorted(takes, key=lambda take: (take.number, take.made, take.video.sha256, take.id)))
 
 
-def _when(decision: Decision) -> str:
-    """What was said in one second stays in the order of what follows what, in which it comes."""
-    return decision.at
+def _sorted(history: History, decisions: Iterable[Decision]) -> tuple[Decision, ...]:
+    """By time; what was said in one second, by how much its author knew, which no later event changes."""
+    return tuple(sorted(decisions, key=lambda each: (each.at, history.known(each.id), each.id)))
 
 
 def _before(event: LedgerEvent) -> tuple[str, ...]:

@@ -3,10 +3,14 @@
 A line is canonical JSON, and its `id` is the digest of the rest of it: a line that was changed by hand no longer matches.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
+
+from msgspec import DecodeError
+from msgspec.json import Decoder
 
 from shotbuild.digest import canonical_line, from_plain, of_text, recipe_fields, request_text
 from shotbuild.errors import Location, SpecError
@@ -31,6 +35,7 @@ from shotbuild.records import (
 )
 from shotbuild.spec.kinds import NAME
 from shotbuild.spec.plain import parse_plain
+from shotbuild.spec.shapes import OperationRow, PinRow, PriceRow, Row, Whole
 
 TAKE = "take"
 VERSION = 1
@@ -39,14 +44,13 @@ LONGEST_NAME = 255
 _WRONG = (KeyError, TypeError, ValueError, AttributeError, RecursionError, ZeroDivisionError)
 ID = re.compile("[0-9a-f]{16}")
 SHA256 = re.compile("[0-9a-f]{64}")
-# `Fraction` reads `1e999999999` as well, and takes all memory for it.
-EXACT = re.compile("[0-9]{1,30}(/[0-9]{1,30})?")
+_ROWS, _WHOLES = Decoder(Row), Decoder(Whole)
 
 
 def sealed(content: Mapping[str, object]) -> str:
     """An event as a line, without line end. content: all of it but `id` and `v`."""
-    whole = {**content, "v": VERSION}
-    return canonical_line({**whole, "id": of_text(canonical_line(whole)).sha256[:16]})
+    unsealed = {**content, "v": VERSION}
+    return canonical_line({**unsealed, "id": of_text(canonical_line(unsealed)).sha256[:16]})
 
 
 def take_line(
@@ -122,6 +126,10 @@ def decision_line(decision: Decision) -> str:
 
 def read_event(shot: str, line: str, location: Location) -> LedgerEvent:
     """Errors: SpecError when the line is no event, was changed by hand, or lacks what its kind has to say."""
+    row, wrong = _row(line)
+    if row is not None:
+        _check_seal(shot, row.id, line, location)
+        return _take(shot, row, line, location)
     try:
         event = parse_plain(line)
     except ValueError as error:
@@ -130,14 +138,29 @@ def read_event(shot: str, line: str, location: Location) -> LedgerEvent:
         raise damaged(shot, location, "it is not an event: `event` and `after` are missing")
     if not all(isinstance(name, str) for name in event["after"]):
         raise damaged(shot, location, "`after` is not a list of event ids")
-    known = event["event"] in (TAKE, *DECISIONS) and event.get("v") == VERSION
     try:
-        if not known:
+        if event["event"] not in (TAKE, *DECISIONS) or event.get("v") != VERSION:
             return _unknown(shot, event, line, location)
-        _check_seal(shot, event, line, location)
-        return _take(shot, event, location) if event["event"] == TAKE else _decision(event, location)
+        _check_seal(shot, event.get("id"), line, location)
+        if event["event"] == TAKE:
+            raise ValueError(wrong)
+        return _decision(event, location)
     except _WRONG as error:
         raise damaged(shot, location, f"a field is missing or of the wrong kind ({error})") from error
+
+
+def _row(line: str) -> tuple[Row | None, str]:
+    """A line that is the event of a take, else None and what is wrong with it as such."""
+    if '"event":"take"' not in line:
+        return None, "it is not written as shotbuild writes it"
+    try:
+        row = _ROWS.decode(line)
+        if (row.seed is not None and row.seed > LARGEST) or row.number > LARGEST:
+            raise ValueError("a number is too large")
+        _file_name(row.output)
+        return row, ""
+    except (DecodeError, ValueError, RecursionError) as error:
+        return None, str(error)
 
 
 def damaged(shot: str, location: Location, cause: str, hint: str | None = None) -> SpecError:
@@ -149,60 +172,55 @@ def damaged(shot: str, location: Location, cause: str, hint: str | None = None) 
     )
 
 
-def written(take: Take) -> Mapping[str, Any]:
-    """The whole event of a take, as plain values, for reading only. Errors: SpecError when what `Take` itself does not hold
-    is of the wrong kind; it is looked at here, because most commands need it of few takes."""
+def whole(take: Take) -> Whole:
+    """All of a take's event. Errors: SpecError when what `Take` itself does not hold is of the wrong kind: that is looked
+    at here, because most commands need it of few takes."""
     try:
-        _check_rest(take.event)
-    except _WRONG as error:
+        return _WHOLES.decode(take.line)
+    except (DecodeError, RecursionError) as error:
         raise damaged(take.shot, take.location, f"a field is missing or of the wrong kind ({error})") from error
-    return take.event
+
+
+def written(take: Take) -> dict[str, Any]:
+    """All of a take's event as plain values, names as in the file. Errors: SpecError as of `whole`."""
+    whole(take)
+    event: dict[str, Any] = json.loads(take.line)
+    return event
 
 
 def recipe_of(take: Take) -> Recipe:
     """Errors: SpecError when the event's recipe is none."""
+    row = whole(take).recipe
     try:
-        recipe = written(take)["recipe"]
-        parameters = from_plain(recipe["parameters"])
-        if not isinstance(parameters, Fields):
-            raise TypeError("parameters are no named fields")
-        return Recipe(
-            stage=str(recipe["stage"]),
-            version=_whole(recipe["version"], 0),
-            pins=tuple(_pin(pin) for pin in recipe["pins"]),
-            parameters=parameters,
-        )
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        parameters = from_plain(row.parameters)
+    except (TypeError, RecursionError) as error:
         raise damaged(take.shot, take.location, f"its recipe cannot be read ({error})") from error
+    assert isinstance(parameters, Fields), "msgspec has seen that they are named"
+    return Recipe(stage=row.stage, version=row.version, pins=tuple(pin_of(pin) for pin in row.pins), parameters=parameters)
 
 
 def request_of(take: Take) -> str:
     """What a take was asked for, as the text that `plan` compares and shows."""
-    event = written(take)
-    return request_text(recipe_of(take), {str(role): str(sha) for role, sha in event["inputs"].items()}, event["continues"])
+    row = whole(take)
+    return request_text(recipe_of(take), row.inputs, row.continues)
 
 
-def price_of(row: Mapping[str, Any] | None) -> Price | None:
+def price_of(row: PriceRow | None) -> Price | None:
     if row is None:
         return None
-    amount = row["amount"]
-    return Price(
-        amount=None if amount is None else _exact(amount), currency=str(row["currency"]), exact=row["exact"] is True
-    )
+    amount = None if row.amount is None else Fraction(row.amount)
+    return Price(amount=amount, currency=row.currency, exact=row.exact)
 
 
-def operation_of(take: Take) -> Operation | None:
-    row = written(take)["operation"]
-    return None if row is None else Operation(**{key: str(value) for key, value in row.items()})
+def operation_of(row: OperationRow | None) -> Operation | None:
+    return None if row is None else Operation(provider=row.provider, id=row.id, submitted=row.submitted)
 
 
-def pin_answered(take: Take) -> Pin | None:
-    row = written(take)["pin"]["answered"]
-    return None if row is None else _pin(row)
+def pin_of(row: PinRow) -> Pin:
+    return Pin(provider=row.provider, model=row.model, version=row.version)
 
 
-def _check_seal(shot: str, event: dict[str, Any], line: str, location: Location) -> None:
-    name = event.get("id")
+def _check_seal(shot: str, name: object, line: str, location: Location) -> None:
     if not isinstance(name, str) or not ID.fullmatch(name):
         raise damaged(shot, location, "it has no `id`")
     if of_text(line.replace(f'"id":"{name}",', "", 1)).sha256[:16] != name:
@@ -213,62 +231,32 @@ def _unknown(shot: str, event: dict[str, Any], line: str, location: Location) ->
     version = event.get("v")
     if "id" in event or type(version) is not int or version <= VERSION:
         # What does not say that it is newer could be one of ours of which a part was cut out.
-        _check_seal(shot, event, line, location)
+        _check_seal(shot, event.get("id"), line, location)
     name = event.get("id") or of_text(line).sha256[:16]
     return UnknownEvent(id=name, after=tuple(event["after"]), kind=event["event"], location=location)
 
 
-def _take(shot: str, event: dict[str, Any], location: Location) -> Take:
-    video, record = _digest(event["video"]), event["record"]
-    pictures = [row for row in event["streams"] if row["kind"] == "video"]
-    foreign = event["foreign"]
-    if type(foreign) is not bool:
-        raise TypeError("foreign")
+def _take(shot: str, row: Row, line: str, location: Location) -> Take:
+    length = next((stream.seconds for stream in row.streams if stream.kind == "video"), None)
     return Take(
-        id=event["id"],
-        after=tuple(event["after"]),
+        id=row.id,
+        after=row.after,
         shot=shot,
-        number=_whole(event["number"], 1),
-        ordinal=_whole(event["ordinal"], 0),
-        seed=None if event["seed"] is None else _whole(event["seed"], 0),
-        asked=_text(event["asked"]),
-        action=_text(event["action"]),
-        output=_file_name(event["output"]),
-        video=video,
-        record=None if record is None else _digest(record),
-        seconds=_exact(pictures[0]["seconds"]) if pictures else Fraction(0),
-        sound=any(row["kind"] == "audio" for row in event["streams"]),
-        foreign=foreign,
-        made=_text(event["at"]),
-        event=event,
+        number=row.number,
+        ordinal=row.ordinal,
+        seed=row.seed,
+        asked=row.asked,
+        action=row.action,
+        output=row.output,
+        video=Digest(sha256=row.video.sha256, size=row.video.size),
+        record=None if row.record is None else Digest(sha256=row.record.sha256, size=row.record.size),
+        seconds=Fraction(length or 0),
+        sound=any(stream.kind == "audio" for stream in row.streams),
+        foreign=row.foreign,
+        made=row.at,
+        line=line,
         location=location,
     )
-
-
-def _check_rest(event: Mapping[str, Any]) -> None:
-    """What stays in the event of a take until someone asks for it."""
-    _whole(event["milliseconds"], 0)
-    if event["first_seed"] is not None:
-        _whole(event["first_seed"], 0)
-    if event["continues"] is not None:
-        _text(event["continues"])
-    price_of(event["cost"]["estimated"])
-    price_of(event["cost"]["charged"])
-    for pin in (event["pin"]["asked"], event["pin"]["answered"]):
-        if pin is not None:
-            _pin(pin)
-    if event["operation"] is not None:
-        Operation(**event["operation"])
-    if not isinstance(event["inputs"], dict) or not all(isinstance(sha, str) for sha in event["inputs"].values()):
-        raise TypeError("inputs")
-    recipe = event["recipe"]
-    if not isinstance(recipe["parameters"], dict) or not isinstance(recipe["pins"], list):
-        raise TypeError("recipe")
-    _text(recipe["stage"])
-    _whole(recipe["version"], 0)
-    for row in event["streams"]:
-        if "frames" in row:
-            _whole(row["frames"], 0)
 
 
 def _decision(event: dict[str, Any], location: Location) -> Decision:
@@ -306,29 +294,12 @@ def _pin_fields(pin: Pin) -> Fields:
     return fields(provider=pin.provider, model=pin.model, version=pin.version)
 
 
-def _pin(row: Mapping[str, Any]) -> Pin:
-    return Pin(**{key: str(value) for key, value in row.items()})
-
-
-def _digest(row: Mapping[str, Any]) -> Digest:
-    if not SHA256.fullmatch(_text(row["sha256"])):
-        raise ValueError("a digest is none")
-    return Digest(sha256=row["sha256"], size=_whole(row["size"], 0))
-
-
 def _file_name(value: object) -> str:
     # It becomes the name of a file: what leads elsewhere must not get there.
     name = _text(value)
     if not name.isprintable() or "/" in name or "\\" in name or name in ("", ".", "..") or len(name) > LONGEST_NAME:
         raise ValueError("output is no file name")
     return name
-
-
-def _exact(value: object) -> Fraction:
-    text = _text(value)
-    if not EXACT.fullmatch(text):
-        raise ValueError("no exact number")
-    return Fraction(text)
 
 
 def _text(value: object) -> str:

@@ -10,7 +10,7 @@ from shotbuild.errors import MediaError, PlanError, ProcessError, StoreError
 from shotbuild.media.compare import Difference, compare
 from shotbuild.plan.explain import difference
 from shotbuild.records import Take
-from shotbuild.spec.events import operation_of, price_of, recipe_of, request_of, written
+from shotbuild.spec.events import price_of, recipe_of, request_of, whole, written
 from shotbuild.takes.names import NUMBER, meant, states, taken
 from shotbuild.units import decimal_text
 from shotbuild.workspace import Workspace
@@ -80,10 +80,10 @@ def compare_takes(workspace: Workspace, words: Sequence[str]) -> Comparison:
 
 def facts_of(take: Take) -> Facts:
     """Errors: SpecError when the take's recipe cannot be read."""
-    event, recipe, operation = written(take), recipe_of(take), operation_of(take)
+    event, recipe, row = written(take), recipe_of(take), whole(take)
     said = recipe.parameters
     pin = recipe.pins[0] if recipe.pins else None
-    price = price_of(event["cost"]["charged"]) or price_of(event["cost"]["estimated"])
+    price = price_of(row.cost.charged) or price_of(row.cost.estimated)
     amount = None if price is None or take.foreign else price.amount
     seed = take.seed if take.seed is not None else said.get("seed_as_written")
     return Facts(
@@ -93,7 +93,7 @@ def facts_of(take: Take) -> Facts:
         version=pin.version if pin else "",
         seed="" if seed is None else _plain(seed),
         cost="" if amount is None or price is None else f"{decimal_text(amount)} {price.currency}" if amount else "free",
-        operation="" if operation is None else operation.id,
+        operation="" if row.operation is None else row.operation.id,
         streams=tuple(event["streams"]),
     )
 

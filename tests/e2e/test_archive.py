@@ -110,7 +110,11 @@ def test_a_sequence_called_verify(tmp_path: Path) -> None:
         },
     )
     early = shotbuild(root, "archive", "verify")
-    assert (early.code, "a has no take of what the spec asks for now" in early.err, list(root.glob("*.tar"))) == (2, True, [])
+    assert (early.code, "a has no take of what the spec asks for now" in early.err, list(root.glob("*.tar"))) == (
+        2,
+        True,
+        [],
+    )
     assert shotbuild(root, "build").code == 0
     assert shotbuild(root, "archive", "verify").code == 0
     proof = shotbuild(root, "archive", "verify", "film-verify.tar")

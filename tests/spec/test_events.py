@@ -16,8 +16,6 @@ from shotbuild.ledgers import result_of
 from shotbuild.records import APPROVE, DECISIONS, MOVE, NOTE, REJECT, RESTORE, Decision, LedgerEvent, Take, UnknownEvent
 from shotbuild.spec.events import (
     decision_line,
-    operation_of,
-    pin_answered,
     read_event,
     recipe_of,
     request_of,
@@ -57,8 +55,6 @@ def used(event: LedgerEvent) -> None:
     if isinstance(event, Take):
         recipe_of(event)
         request_of(event)
-        operation_of(event)
-        pin_answered(event)
         result_of(event)
         assert event.seconds >= 0
 

@@ -120,7 +120,7 @@ def made(shot: str, number: int, salt: str = "") -> Take:
         sound=False,
         foreign=False,
         made="",
-        event={},
+        line="",
         location=Location(file="", line=1, column=1),
     )
 

@@ -299,7 +299,7 @@ def test_json_has_the_whole_event(root: Path) -> None:
     found = table.content(row)
     assert json.loads(json.dumps(found)) == found
     assert found["approvals"][0]["role"] == "director"
-    event = dict(row.take.event)
+    event = json.loads(row.take.line)
     assert {name: found[name] for name in event if name not in ("event", "v")} == {
         name: value for name, value in event.items() if name not in ("event", "v")
     }
