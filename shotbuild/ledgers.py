@@ -3,8 +3,8 @@
 A shot that moved has its history in two files: the one of its old name, which nothing changes any more, and its own.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -13,8 +13,9 @@ from shotbuild.digest import asked_of
 from shotbuild.engine.build import Done
 from shotbuild.errors import Location, SpecError, StoreError
 from shotbuild.host import files
+from shotbuild.plan.bind import Wanted
 from shotbuild.plan.decisions import History, settle
-from shotbuild.records import FREE, MOVE, ActionResult, Decision, Digest, Fields, LedgerEvent, Shot, ShotState, Step, Take
+from shotbuild.records import FREE, MOVE, ActionResult, Decision, Digest, Fields, LedgerEvent, Shot, ShotState, Take
 from shotbuild.spec.events import decision_line, operation_of, pin_of, price_of, take_line, whole
 from shotbuild.spec.ledger import check_whole, ledger_file, read_events
 
@@ -25,31 +26,42 @@ NOBODY = "shotbuild"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chapter:
-    """What belongs to a shot. events: of all its names; formerly: those names, the first one first."""
+    """What belongs to a shot. events: of all its names; formerly: those names, the first one first; strays: as in
+    `ShotState`."""
 
     events: tuple[LedgerEvent, ...]
     formerly: tuple[str, ...]
+    strays: tuple[Decision, ...] = ()
+
+
+@dataclass(slots=True)
+class _Walk:
+    """A way back through the names of a shot. seen: moves that were gone along; others: moves beside them."""
+
+    history: History
+    seen: set[str] = field(default_factory=set)
+    others: list[Decision] = field(default_factory=list)
 
 
 class Ledgers:
     """read: a text file of the project, None when there is none; inside: a path of the project; locks: folder of lock
-    files; has: are these bytes in the store; streams: what is in a take, as rows; warn: told of what is doubtful."""
+    files; streams: what is in a take, as rows; warn: told of what is doubtful."""
 
     def __init__(
         self,
         read: Callable[[str], str | None],
         inside: Callable[[str], Path],
         locks: Path,
-        has: Callable[[Digest], bool],
         streams: Callable[[Digest], tuple[Fields, ...]],
         warn: Callable[[str], None],
     ) -> None:
-        self._read, self._inside, self._locks, self._has, self._warn = read, inside, locks, has, warn
+        self._read, self._inside, self._locks, self._warn = read, inside, locks, warn
         self._streams = streams
         self._moved: dict[str, str] = {}
         self._shots: dict[str, Location] = {}
         self._events: dict[str, tuple[LedgerEvent, ...]] = {}
         self._states: dict[str, ShotState] = {}
+        self._told: set[tuple[str, str]] = set()
 
     def follow(self, shots: Iterable[Shot]) -> None:
         """Told once, before the first question: the project's shots, of which some moved."""
@@ -61,27 +73,28 @@ class Ledgers:
         if shot not in self._states:
             self._states[shot] = self._settled(shot)
             for kind in dict.fromkeys(event.kind for event in self._states[shot].unknown):
-                self._warn(f"the ledger of {shot} has `{kind}` events, which this version of shotbuild does not know")
+                if (shot, kind) not in self._told:
+                    self._told.add((shot, kind))
+                    self._warn(f"the ledger of {shot} has `{kind}` events, which this version of shotbuild does not know")
         return self._states[shot]
 
     def history(self, shot: str) -> History:
         """All events of a shot, and what follows what."""
         return History(self._chapter(shot).events)
 
-    def recorded(self, step: Step, key: str) -> ActionResult | None:
-        """The result of a step whose take is in a ledger and whose bytes are in the store. key: digest of its action.
+    def recorded(self, wanted: Wanted) -> Take | None:
+        """The take of a ledger that is what a step asks for, the newest of several, whether its bytes are here or not.
 
         A take that was asked for in the same words is as good as one of the same action: that one's key also holds what
         tools of another build make of the clip that it continues.
         """
-        asking = step.asking
-        for shot in step.shots if asking is not None else ():
-            state = self.of(shot)
-            for take in reversed(state.takes):
-                same = take.action == key or (asking is not None and _answers(take, asking.asked, asking.ordinal))
-                if same and take.video.sha256 not in state.rejected and self._has(take.video):
-                    return result_of(take)
-        return None
+        state = self.of(wanted.step.shots[0])
+        live = [take for take in reversed(state.takes) if take.video.sha256 not in state.rejected]
+        same = next((take for take in live if take.action == wanted.key), None)
+        if same is not None or wanted.step.asking is None or not live:
+            return same
+        asked, ordinal = asked_for(wanted), wanted.step.asking.ordinal
+        return next((take for take in live if _answers(take, asked, ordinal)), None)
 
     def enter(self, done: Done) -> None:
         """Appends a take's event, once: other builds and merges may have brought it already. Errors: StoreError."""
@@ -126,7 +139,7 @@ class Ledgers:
     def _settled(self, shot: str) -> ShotState:
         chapter = self._chapter(shot)
         check_whole(shot, chapter.events)
-        state = settle(chapter.events, chapter.formerly)
+        state = replace(settle(chapter.events, chapter.formerly), strays=chapter.strays)
         for decision in (*state.approvals, *state.picks):
             if decision.video is not None and state.take_of(decision.video) is None:
                 raise SpecError(
@@ -138,15 +151,15 @@ class Ledgers:
         return state
 
     def _chapter(self, shot: str) -> Chapter:
-        moved = self._moved.get(shot)
+        # A name under which nothing was ever made leaves nothing behind.
+        moved = self._moved.get(shot) if self._of_file(self._moved.get(shot, shot)) else None
         if moved is None and not any(_moves(self._of_file(shot))):
             return Chapter(events=self._of_file(shot), formerly=())
         return self._joined(shot, moved)
 
     def _joined(self, shot: str, moved: str | None) -> Chapter:
-        history = History(self._family(shot, moved).values())
-        seen: set[str] = set()
-        events, names = self._belonging(shot, frozenset(), history, seen)
+        walk = _Walk(History(self._family(shot, moved).values()))
+        events, names = self._belonging(shot, frozenset(), walk)
         if moved is not None and moved not in names:
             if moved in self._shots:
                 raise SpecError(
@@ -155,24 +168,40 @@ class Ledgers:
                     cause=f"{moved!r} stands at {self._shots[moved]}; a build has to record the move first",
                     hint=f"take {moved!r} out, run `shotbuild build`, then give the new shot that name",
                 )
-            left = frozenset(move.id for move in self._departures(moved, shot, history))
-            more, earlier = self._belonging(moved, left, history, seen)
+            left = frozenset(move.id for move in self._departures(moved, shot, walk.history))
+            more, earlier = self._belonging(moved, left, walk)
             events, names = {**events, **more}, (*earlier, moved, *names)
         # People know its takes by the name that the shot has now.
         own = (replace(event, shot=shot) if isinstance(event, Take) else event for event in events.values())
-        return Chapter(events=tuple(own), formerly=tuple(dict.fromkeys(names)))
+        strays = [move for move in walk.others if move.now not in (shot, *names)] or self._gone_away(shot, events)
+        return Chapter(events=tuple(own), formerly=tuple(dict.fromkeys(names)), strays=tuple(strays))
 
-    def _belonging(
-        self, name: str, until: frozenset[str], history: History, seen: set[str]
-    ) -> tuple[dict[str, LedgerEvent], tuple[str, ...]]:
+    def _gone_away(self, shot: str, events: Mapping[str, LedgerEvent]) -> list[Decision]:
+        """The move that took what people chose of this shot to a name which no shot has, unless a new one was begun."""
+        begun = [event for event in events.values() if not (isinstance(event, Decision) and event.kind == MOVE)]
+        moves = [move for move in _moves(self._of_file(shot)) if move.was == shot]
+        if begun or not moves or not self._shots:
+            return []
+        there = str(moves[-1].now)
+        family = {name for move in _moves(self._family(there).values()) for name in (move.was, move.now)}
+        if (family - {shot}) & self._shots.keys():
+            return []
+        state = settle(self._chapter(there).events)
+        return moves[-1:] if state.approvals or state.picks else []
+
+    def _belonging(self, name: str, until: frozenset[str], walk: _Walk) -> tuple[dict[str, LedgerEvent], tuple[str, ...]]:
         """The events that a shot had under a name, and the names before it, oldest first. until: the moves by which it left
-        that name; what follows one belongs to a later shot of the same name. seen: moves that were gone along already."""
+        that name; what follows one belongs to a later shot of the same name."""
+        history = walk.history
         mine = {
             event.id: event
             for event in self._of_file(name)
             if event.id not in until and not any(history.follows(event.id, move) for move in until)
         }
-        left = {move.id: move for move in _moves(mine.values()) if move.was == name}
+        away = {move.id: move for move in _moves(mine.values()) if move.was == name}
+        # A move that is beside the one by which the shot left took nothing from it.
+        left = {key: move for key, move in away.items() if not until or any(history.follows(each, key) for each in until)}
+        walk.others += [move for key, move in away.items() if key not in left]
         # Two people may have written down the same move on two branches: what follows either came after it.
         last = [key for key in left if not any(history.follows(other, key) for other in left)]
         if last:
@@ -182,11 +211,11 @@ class Ledgers:
         names: tuple[str, ...] = ()
         came: dict[str, set[str]] = {}
         for move in _moves(mine.values()):
-            if move.now == name and move.was is not None and move.id not in seen:
+            if move.now == name and move.was is not None and move.id not in walk.seen:
                 came.setdefault(move.was, set()).add(move.id)
         for was, moves in sorted(came.items()):
-            seen |= moves
-            before, earlier = self._belonging(was, frozenset(moves), history, seen)
+            walk.seen |= moves
+            before, earlier = self._belonging(was, frozenset(moves), walk)
             mine, names = {**mine, **before}, (*names, *earlier, was)
         return mine, names
 
@@ -239,10 +268,10 @@ class Ledgers:
 
     def _move_line(self, file: str, was: str, now: str, _: ShotState) -> str | None:
         """The line of a move for one of the two ledgers; None when that has it."""
-        history = History(self._family(now, was).values())
-        here, _names = self._belonging(now, frozenset(), history, set())
+        walk = _Walk(History(self._family(now, was).values()))
+        here, _names = self._belonging(now, frozenset(), walk)
         known = [move for move in _moves(here.values()) if (move.was, move.now) == (was, now)]
-        known = known or self._departures(was, now, history)
+        known = known or self._departures(was, now, walk.history)
         if known and any(event.id == known[0].id for event in self._of_file(file)):
             return None
         fresh = Decision(
@@ -283,14 +312,14 @@ def _line(done: Done, state: ShotState, streams: tuple[Fields, ...]) -> str:
     asking, result = done.step.asking, done.result
     assert asking is not None, "only takes are entered"
     inputs = {name: digest.sha256 for name, digest in done.action.inputs}
-    continues = None if done.continues is None else done.continues.sha256
+    continues = None if done.wanted.continues is None else done.wanted.continues.sha256
     return take_line(
         after=state.heads,
         at=clock(),
         number=asking.number if all(take.number != asking.number for take in state.takes) else next_number(state),
         ordinal=asking.ordinal,
         first_seed=asking.first_seed,
-        asked=_asked(done),
+        asked=asked_for(done.wanted),
         action=done.key,
         recipe=done.action.recipe,
         inputs=inputs,
@@ -312,7 +341,7 @@ def _knows(state: ShotState, done: Done, video: Digest) -> bool:
     if any(take.action == done.key for take in same):
         return True
     asking = done.step.asking
-    return asking is not None and any(_answers(take, _asked(done), asking.ordinal) for take in same)
+    return asking is not None and any(_answers(take, asked_for(done.wanted), asking.ordinal) for take in same)
 
 
 def _answers(take: Take, asked: str, ordinal: int) -> bool:
@@ -320,11 +349,12 @@ def _answers(take: Take, asked: str, ordinal: int) -> bool:
     return bool(asked) and take.asked == asked and take.ordinal == ordinal
 
 
-def _asked(done: Done) -> str:
-    assert done.step.asking is not None, "only takes are entered"
-    inputs = {name: digest.sha256 for name, digest in done.action.inputs}
-    continues = None if done.continues is None else done.continues.sha256
-    return asked_of(done.action.recipe, done.step.asking.first_seed, inputs, continues)
+def asked_for(wanted: Wanted) -> str:
+    """The digest of what a generating step asks for, now that all it reads is known."""
+    assert wanted.step.asking is not None, "only takes are asked for"
+    inputs = {name: digest.sha256 for name, digest in wanted.action.inputs}
+    continues = None if wanted.continues is None else wanted.continues.sha256
+    return asked_of(wanted.action.recipe, wanted.step.asking.first_seed, inputs, continues)
 
 
 def _moves(events: Iterable[LedgerEvent]) -> list[Decision]:

@@ -23,6 +23,7 @@ from shotbuild.records import Lock, Project, Step
 from shotbuild.rooms import Rooms
 from shotbuild.spec.lockfile import FILE as LOCK_FILE
 from shotbuild.spec.lockfile import differences, extended
+from shotbuild.store.blobs import FolderBlobs
 from shotbuild.units import Money
 
 # As deep as a plan can be damaged: each pass heals what the one before found.
@@ -80,14 +81,14 @@ def make(
     began = time.monotonic()
     hold_lock(rooms, casting.resolved(rooms.tools(project)), frozen=options.frozen)
     try:
-        refuse = partial(_refusal, plan, _allowed if options.generates else _frozen)
+        refuse = partial(_refusal, plan, rooms.blobs, _allowed if options.generates else _frozen)
         report = _run(plan, project, rooms, registry, casting, options, cancel, hear, refuse)
         linked, present, lost = _link(plan, report, project, rooms, hear)
         for _ in range(HEALINGS):
             if cancel.is_set() or not (lost or any(isinstance(failure.error, BytesLost) for failure in report.failed)):
                 break
             # Damaged bytes were set aside, so the step that made them is missing now, and is made again.
-            again = partial(_refusal, plan, partial(_unpaid, casting) if options.generates else _frozen)
+            again = partial(_refusal, plan, rooms.blobs, partial(_again, casting, report) if options.generates else _frozen)
             report = _joined(report, _run(plan, project, rooms, registry, casting, options, cancel, hear, again))
             linked, present, lost = _link(plan, report, project, rooms, hear)
         if lost:
@@ -112,19 +113,27 @@ def _allowed(_: Step) -> ShotbuildError | None:
     return None
 
 
-def _refusal(plan: Plan, otherwise: Callable[[Step], ShotbuildError | None], step: Step) -> ShotbuildError | None:
+def _refusal(
+    plan: Plan, blobs: FolderBlobs, otherwise: Callable[[Step], ShotbuildError | None], step: Step
+) -> ShotbuildError | None:
     """Why a step that nobody has made may not be made. Bytes that a person chose are never made anew."""
+    return bytes_missing(plan, step, blobs) or otherwise(step)
+
+
+def bytes_missing(plan: Plan, step: Step, blobs: FolderBlobs) -> StoreError | None:
+    """For a step that stands for chosen bytes and has no result: what is missing, and who chose it."""
     if step.recipe.stage != CHOOSE:
-        return otherwise(step)
+        return None
     choice = plan.chosen[step.shots[0]]
     assert choice.take is not None, "a chosen step stands for a take"
     take, people = choice.take, ", ".join(dict.fromkeys(decision.by for decision in choice.decisions))
+    how = "were damaged and set aside" if blobs.was_damaged(take.video) else "are not in the store"
     return StoreError(
-        f"the bytes of {choice.shot} t{take.number} are not in the store, and a take that was chosen is never made anew",
+        f"the bytes of {choice.shot} t{take.number} {how}, and a take that was chosen is never made anew",
         location=step.location,
         cause=f"{take.name}, sha256 {take.video.sha256}, {take.video.size} bytes, {choice.how} by {people}",
-        hint=f"bring them from a copy of the store (`shotbuild store check --from FOLDER`), or let go of them with "
-        f"`shotbuild reopen {choice.shot}`",
+        hint=f"bring them from a copy of the store with `shotbuild store check --from FOLDER`; only if there is none, "
+        f"`shotbuild reopen {choice.shot}` lets another take stand for the shot",
     )
 
 
@@ -136,6 +145,14 @@ def _frozen(step: Step) -> ShotbuildError | None:
         location=step.location,
         hint="build without --frozen where generating is allowed, then commit the ledger and share the store",
     )
+
+
+def _again(casting: Casting, before: Report, step: Step) -> ShotbuildError | None:
+    """What a step of an earlier pass may do in the next one: what failed by itself is not tried again unasked."""
+    failed = next((each.error for each in before.failed if each.step.name == step.name), None)
+    if failed is not None and not isinstance(failed, BytesLost):
+        return failed
+    return _unpaid(casting, step) if any(done.step.name == step.name for done in before.done) else None
 
 
 def _unpaid(casting: Casting, step: Step) -> ShotbuildError | None:

@@ -472,8 +472,9 @@ class ShotState:
     """What the events of a shot come to, in whatever order they stand. takes: by number; approvals, picks, rejections:
     those that nothing later took back; notes, in order; formerly: the names that it had before, the first one first.
 
-    conflict: decisions of which one at most can hold, made by people who did not know of each other; heads: ids of the
-    events that nothing follows.
+    conflict: decisions of which one at most can hold, made by people who did not know of each other; strays: moves that took
+    its takes and decisions to another name as well, from where nothing leads to a shot; heads: ids of the events that
+    nothing follows.
     """
 
     takes: tuple[Take, ...] = ()
@@ -482,6 +483,7 @@ class ShotState:
     rejections: tuple[Decision, ...] = ()
     notes: tuple[Decision, ...] = ()
     conflict: tuple[Decision, ...] = ()
+    strays: tuple[Decision, ...] = ()
     formerly: tuple[str, ...] = ()
     heads: tuple[str, ...] = ()
     unknown: tuple[UnknownEvent, ...] = ()

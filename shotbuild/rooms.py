@@ -18,7 +18,8 @@ from shotbuild.errors import Location, ShotbuildError, SpecError, SpecErrors, St
 from shotbuild.host import files
 from shotbuild.host.memory import Memory, settled, stamp_of
 from shotbuild.host.tools import VARIABLE, find_ffmpeg, identify, joiner
-from shotbuild.ledgers import Ledgers
+from shotbuild.ledgers import Ledgers, result_of
+from shotbuild.plan.bind import Wanted
 from shotbuild.plan.graph import Link
 from shotbuild.plan.shoot import CHOOSE
 from shotbuild.plugins import load
@@ -102,7 +103,7 @@ class Rooms:
 
     @cached_property
     def ledgers(self) -> Ledgers:
-        return Ledgers(self._read, self.inside, self.folder("locks"), self.blobs.has, self._streams, self.warn)
+        return Ledgers(self._read, self.inside, self.folder("locks"), self._streams, self.warn)
 
     def folder(self, name: str) -> Path:
         folder = self.hidden / name
@@ -224,20 +225,26 @@ class Rooms:
 
     # --- results ------------------------------------------------------------------------------------------------------
 
-    def lookup(self, step: Step, action: str) -> ActionResult | None:
+    def lookup(self, wanted: Wanted) -> ActionResult | None:
         """A result whose bytes are all here: from the action cache, or a take that the shot's ledger names."""
+        step = wanted.step
         if step.recipe.stage == CHOOSE:
-            result = _kept(step)
+            result: ActionResult | None = _kept(step)
         else:
             # What the ledger names is the same on every machine; what else was made here is not.
-            result = self.ledgers.recorded(step, action) if step.generates else None
-            if result is not None:
-                self._restored.add(action)
-            else:
-                result = self.actions.get(action)
+            take = self.ledgers.recorded(wanted) if step.generates else None
+            if take is not None:
+                self._restored.add(wanted.key)
+            result = self.actions.get(wanted.key) if take is None else result_of(take)
+            if take is None and result is not None and step.generates and self._was_rejected(step, result):
+                return None
         if result is None or tuple(name for name, _ in result.outputs) != step.outputs:
             return None
         return result if all(self.blobs.has(digest) for _, digest in result.outputs) else None
+
+    def _was_rejected(self, step: Step, result: ActionResult) -> bool:
+        rejected = self.ledgers.of(step.shots[0]).rejected
+        return any(digest.sha256 in rejected for _, digest in result.outputs)
 
     def last(self, step: str) -> str | None:
         """The manifest of a step as it was last built here."""

@@ -18,15 +18,15 @@ from shotbuild.engine.estimate import Bill, bill, check_budget
 from shotbuild.engine.events import Event, Warned
 from shotbuild.errors import PlanError, ShotbuildError, SpecError, SpecErrors
 from shotbuild.host import git
-from shotbuild.making import BuildOptions, Built, make
+from shotbuild.making import BuildOptions, Built, bytes_missing, make
 from shotbuild.plan.choose import Choice
 from shotbuild.plan.expand import choose_all, expand
 from shotbuild.plan.forecast import CACHED, Forecast, forecast
-from shotbuild.plan.gates import disputed, too_many, unapproved
+from shotbuild.plan.gates import disputed, remarks, too_many, unapproved
 from shotbuild.plan.graph import Link, Plan, needed, part
 from shotbuild.plan.materials import Materials
 from shotbuild.plugins import Registry, load, registry
-from shotbuild.records import Chosen, Digest, Lock, Pin, Price, Project, SourceFile, Step, Take
+from shotbuild.records import Chosen, Digest, Lock, Pin, Price, Project, ShotState, SourceFile, Step, Take
 from shotbuild.revision import checked_out
 from shotbuild.rooms import Rooms
 from shotbuild.spec import load as spec
@@ -114,6 +114,12 @@ class Workspace:
             return self.whole.chosen
         return {choice.shot: choice for choice in choose_all(self.project, self._materials(self.project, self._ffmpeg))}
 
+    def chosen_if(self, states: Mapping[str, ShotState]) -> Mapping[str, Choice]:
+        """What would stand for each shot if some ledgers came to something else. states: by shot."""
+        materials = self._materials(self.project, self._ffmpeg)
+        materials = replace(materials, state=lambda shot: states.get(shot) or self.rooms.ledgers.of(shot))
+        return {choice.shot: choice for choice in choose_all(self.project, materials)}
+
     def plan_of(self, project: Project, ffmpeg: Pin, more: Mapping[str, int] = NO_MORE) -> Plan:
         """All steps of a project as it was loaded here. ffmpeg: the pin to plan with; more: as in `Materials`."""
         return expand(project, self._materials(project, ffmpeg, more))
@@ -173,6 +179,7 @@ class Workspace:
         plan = self._wanted(targets)
         _refuse(disputed(self._choices(plan)))
         lines = self._forecast(plan)
+        self._foretell(plan, lines)
         prices = {
             line.step.name: self.casting.price(line.step) for line in lines if line.step.generates and line.state != CACHED
         }
@@ -180,6 +187,15 @@ class Workspace:
         return PlannedBuild(
             lines=lines, prices=prices, bill=bill(prices.values()), links=plan.links, choices=self._choices(plan)
         )
+
+    def _foretell(self, plan: Plan, lines: Sequence[Forecast]) -> None:
+        """Says what will stop a build of this plan."""
+        unmade = frozenset(line.step.name for line in lines if line.state != CACHED)
+        stop = too_many(plan.steps, self.rooms.ledgers.of, self.project.budget.takes_per_shot, lambda: unmade)
+        missing = [bytes_missing(plan, line.step, self.rooms.blobs) for line in lines if line.state != CACHED]
+        for error in (stop, *missing):
+            if error is not None:
+                self.rooms.warn(f"a build will stop here: {error.message} ({error.cause})")
 
     def build(
         self,
@@ -229,7 +245,11 @@ class Workspace:
         it. Gives the new takes as well. Errors: LimitReached before anything is made."""
         more = dict.fromkeys(shots, count)
         whole = self.plan_of(self.project, self._ffmpeg, more)
-        rolled = frozenset(step.name for step in whole.steps if step.generates and step.shots[0] in more)
+        rolled = frozenset(
+            step.name
+            for step in whole.steps
+            if step.asking is not None and step.asking.ordinal in whole.chosen[step.shots[0]].rolled
+        )
         plan = replace(needed(whole, rolled), links=())
         before = {take.id for shot in shots for take in self.rooms.ledgers.of(shot).takes}
         built = self._build(plan, options, cancel)
@@ -303,10 +323,11 @@ class Workspace:
 
     @contextmanager
     def _at(self, revision: str) -> "Iterator[tuple[Workspace, Plan]]":
+        ffmpeg = self._ffmpeg  # mistakes in today's specs are told as such
         with checked_out(self.rooms.root, revision) as folder:
             before = Workspace(folder, rooms=self.rooms.elsewhere(folder), offered=self.registry)
             try:
-                plan = before.plan_of(before.project, self._ffmpeg)
+                plan = before.plan_of(before.project, ffmpeg)
             except SpecErrors as error:
                 raise PlanError(f"the project at {revision} has errors", cause=error.errors[0].message) from error
             yield before, plan
@@ -325,6 +346,8 @@ class Workspace:
             limit = self.project.budget.takes_per_shot
             _refuse(too_many(plan.steps, self.rooms.ledgers.of, limit, partial(self._unmade, plan)))
         self._check_price(plan, options)
+        for sentence in remarks(self._choices(plan), self.project.shots):
+            self.rooms.warn(sentence)
         if not options.frozen:
             self.rooms.ledgers.enter_moves()
         return make(

@@ -86,7 +86,9 @@ def path(
     if PREFIX.fullmatch(words):
         console.out(str(care.path_of(workspace.rooms, care.named_of(workspace), words)))
     else:
-        console.out(str(workspace.rooms.blobs.path(take_meant(workspace, name).video)))
+        take = take_meant(workspace, name)
+        workspace.rooms.blobs.verify(take.video)
+        console.out(str(workspace.rooms.blobs.path(take.video)))
     return 0
 
 

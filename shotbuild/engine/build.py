@@ -20,7 +20,7 @@ from shotbuild.digest import manifest, of_text
 from shotbuild.engine.events import Event, Failed, Finished, Planned, Skipped, Started, Waiting
 from shotbuild.errors import Cancelled, InternalError, ShotbuildError
 from shotbuild.host import files
-from shotbuild.plan.bind import bind
+from shotbuild.plan.bind import Wanted, bind, wanted
 from shotbuild.plan.graph import Plan, upstream
 from shotbuild.records import Action, ActionResult, Chosen, Digest, Origin, Output, Price, SourceFile, Step
 from shotbuild.store.interface import ActionCache
@@ -32,7 +32,7 @@ CONTENDED_SECONDS = 0.1
 class Orders:
     """How to build. source: a project file → its digest; bring: the same bytes into the store.
 
-    lookup: step and action digest → a result whose bytes are all there; lane: the provider that a step asks, and how many
+    lookup: a bound step → a result whose bytes are all there; lane: the provider that a step asks, and how many
     it takes at once; price: what one run of a step costs; run: executes one action; refuse: why a missing step may not be
     made; record: told of each step with its result, before anyone else; locks: folder of lock files; jobs: how many run
     at once.
@@ -40,7 +40,7 @@ class Orders:
 
     source: Callable[[SourceFile], Digest]
     bring: Callable[[SourceFile, Digest], None]
-    lookup: Callable[[Step, str], ActionResult | None]
+    lookup: Callable[[Wanted], ActionResult | None]
     lane: Callable[[Step], tuple[str, int] | None]
     price: Callable[[Step], Price]
     run: Callable[[Action], ActionResult]
@@ -56,15 +56,24 @@ class Orders:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """A step with its result. key: the digest of its action's manifest; ran: executed in this build; continues: the clip
-    that a take goes on from, if any."""
+    """A step with its result. ran: executed in this build."""
 
-    step: Step
-    key: str
-    action: Action
+    wanted: Wanted
     result: ActionResult
     ran: bool
-    continues: Digest | None = None
+
+    @property
+    def step(self) -> Step:
+        return self.wanted.step
+
+    @property
+    def key(self) -> str:
+        """The digest of its action's manifest."""
+        return self.wanted.key
+
+    @property
+    def action(self) -> Action:
+        return self.wanted.action
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +154,8 @@ class _Build:
                 raise
             finally:
                 self._let_go(pool)
+        ended = len(self.done) + len(self.failed.keys() | self.skipped.keys())
+        assert ended == len(self.plan.steps), "a step waits for one that the plan does not have"
         return Report(
             done=tuple(self.done.values()), failed=tuple(self.failed.values()), skipped=tuple(self.skipped.values())
         )
@@ -175,7 +186,7 @@ class _Build:
         action = bind(step, self._digest)
         text = manifest(action)
         job = _Job(step, action, text, of_text(text).sha256)
-        result = self.orders.lookup(step, job.digest)
+        result = self.orders.lookup(self._wanted(job))
         if result is not None:
             self._finish(job, result, ran=False)
         elif (refusal := self.orders.refuse(step)) is not None:
@@ -198,7 +209,7 @@ class _Build:
             self.contended.append(job)
             return
         job.lock = lock
-        result = self.orders.lookup(job.step, job.digest)
+        result = self.orders.lookup(self._wanted(job))
         if result is not None:
             self._release(job)
             self._finish(job, result, ran=False)
@@ -262,9 +273,7 @@ class _Build:
             self._fail(each.step, error)
 
     def _finish(self, job: _Job, result: ActionResult, *, ran: bool) -> None:
-        asking = job.step.asking
-        continues = None if asking is None or asking.continues is None else self._digest(asking.continues)
-        done = Done(step=job.step, key=job.digest, action=job.action, result=result, ran=ran, continues=continues)
+        done = Done(wanted=self._wanted(job), result=result, ran=ran)
         self.orders.record(done)
         self.done[job.step.name] = done
         self.orders.hear(Finished(step=job.step, result=result, ran=ran))
@@ -299,6 +308,9 @@ class _Build:
     def _push(self, step: Step) -> None:
         heapq.heappush(self.ready, (-step.priority, self.rank[step.name], step))
 
+    def _wanted(self, job: _Job) -> Wanted:
+        return wanted(job.step, job.action, job.digest, self._digest)
+
     def _digest(self, origin: Origin) -> Digest:
         if isinstance(origin, Output):
             return self.done[origin.step].result.output(origin.name)
@@ -314,5 +326,6 @@ class _Build:
         pool.shutdown(wait=True, cancel_futures=True)
         for future, job in self.running.items():
             if not future.cancelled() and future.exception() is None:
-                self._keep(job, future.result())
+                result = self._keep(job, future.result())
+                self.orders.record(Done(wanted=self._wanted(job), result=result, ran=True))
             self._release(job)

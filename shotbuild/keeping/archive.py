@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shotbuild import __version__
-from shotbuild.digest import canonical, of_text
+from shotbuild.digest import canonical
 from shotbuild.errors import PlanError, StoreError, nearest
 from shotbuild.keeping.crate import Item, is_tar, pack
-from shotbuild.plan.forecast import CACHED
 from shotbuild.plan.gates import disputed
 from shotbuild.records import Project, Sequence, Shot, SourceFile, Take
 from shotbuild.spec.events import written
@@ -273,10 +272,8 @@ def _deliverables(workspace: Workspace, sequence: Sequence) -> Content:
     found: Content = {}
     for line in planned.lines:
         if line.step.name in names and line.step.name in links:
-            link, result = links[line.step.name], None
-            if line.state == CACHED and line.manifest is not None:
-                result = workspace.rooms.lookup(line.step, of_text(line.manifest).sha256)
-            made = result and result.output(link.output).sha256
+            link = links[line.step.name]
+            made = line.result and line.result.output(link.output).sha256
             found[names[line.step.name]] = {
                 "path": f"out/{link.path}",
                 "sha256": made,

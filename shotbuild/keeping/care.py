@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
-from shotbuild.digest import of_file, of_text
+from shotbuild.digest import of_file
 from shotbuild.engine.execute import clear_leftovers
 from shotbuild.errors import BytesLost, PlanError, StoreError, nearest
 from shotbuild.host import files, git
@@ -382,9 +382,8 @@ def _needed(workspace: Workspace) -> set[str]:
                 needed.add(rooms.source(origin).sha256)
             elif isinstance(origin, Chosen):
                 needed.add(origin.digest.sha256)
-        result = None if line.manifest is None else rooms.actions.get(of_text(line.manifest).sha256)
-        if result is not None:
-            needed.update(digest.sha256 for digest in _given(result))
+        if line.result is not None:
+            needed.update(digest.sha256 for digest in _given(line.result))
     return needed
 
 

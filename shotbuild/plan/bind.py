@@ -1,11 +1,27 @@
 """A Step and the digests of what it reads → an Action. The same bytes give the same Action, wherever they came from."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from shotbuild.records import Action, Digest, Fields, Origin, Step
 
 CITES = "cites"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A step that is bound: what is looked up. key: digest of its action's manifest; continues: the clip that a take goes
+    on from, if any."""
+
+    step: Step
+    action: Action
+    key: str
+    continues: Digest | None
+
+
+def wanted(step: Step, action: Action, key: str, digest_of: Callable[[Origin], Digest]) -> Wanted:
+    origin = None if step.asking is None else step.asking.continues
+    return Wanted(step=step, action=action, key=key, continues=None if origin is None else digest_of(origin))
 
 
 def bind(step: Step, digest_of: Callable[[Origin], Digest]) -> Action:

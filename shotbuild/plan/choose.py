@@ -16,7 +16,8 @@ CHOICE_WORDS = (APPROVED, PICKED, STALE_APPROVED, STALE_PICKED, CONFLICT)
 class Choice:
     """What stands for a shot. how: APPROVED, PICKED, NEWEST or MISSING; take: None when it is still to be made.
 
-    ordinals: the takes of the current recipe that the plan makes; numbers: of each of them, by which it will be known;
+    ordinals: the takes of the current recipe that the plan makes; rolled: those of them that are more than the spec wants,
+    made because somebody asked for more now; numbers: of each of them, by which it will be known;
     stands: the one of them that the shot is, None when a person chose; moved_on: what differs between the request of the
     chosen take and today's, as lines; none for a foreign take, which has no request; decisions: those that made the
     choice; asked: digest of today's request, empty when no take can have it; state: what the ledger comes to.
@@ -26,6 +27,7 @@ class Choice:
     how: str
     take: Take | None
     ordinals: tuple[int, ...]
+    rolled: tuple[int, ...]
     stands: int | None
     moved_on: tuple[str, ...]
     decisions: tuple[Decision, ...]
@@ -48,7 +50,8 @@ class Choice:
 
     @property
     def conflict(self) -> tuple[Decision, ...]:
-        return self.state.conflict
+        """Decisions, or moves of the shot, of which a person has to say how they go together."""
+        return self.state.conflict or self.state.strays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +78,18 @@ def choose(shot: str, state: ShotState, current: Current, request: Callable[[Tak
         how, take = (APPROVED if state.approvals else PICKED), state.take_of(decided)
     else:
         how, take, ordinals, stands = _newest(state, made, current.takes)
+    rolled: tuple[int, ...] = ()
     if current.more:
         first = max((each.ordinal for each in made), default=0) + 1
-        ordinals = tuple(range(first, first + current.more))
+        rolled = tuple(range(first, first + current.more))
+        # What stands stays in the plan: other shots may continue it.
+        ordinals = tuple(sorted({*rolled, *(() if stands is None else (stands,))}))
     return Choice(
         shot=shot,
         how=how,
         take=take,
         ordinals=ordinals,
+        rolled=rolled,
         stands=stands,
         moved_on=_moved_on(take, decisions, current, request) if decided is not None and take is not None else (),
         decisions=decisions,

@@ -79,6 +79,9 @@ def settle(events: Sequence[LedgerEvent], formerly: tuple[str, ...] = ()) -> Sho
     history = History(events)
     marks = in_force(history)
     approvals, picks, rejections = (_of_kind(history, kind, marks) for kind in (APPROVE, PICK, REJECT))
+    # Nobody fixed a pick: it yields to a rejection by someone who did not know of it.
+    rejected = {each.video for each in rejections}
+    picks = tuple(each for each in picks if each.video not in rejected)
     notes = [event for event in history.events if isinstance(event, Decision) and event.kind == NOTE]
     return ShotState(
         takes=takes,
@@ -158,7 +161,11 @@ def _conflict(approvals: Sequence[Decision], rejections: Sequence[Decision]) -> 
 
 
 def _numbered(takes: Iterable[Take]) -> tuple[Take, ...]:
-    return tuple(sorted(takes, key=lambda take: (take.number, take.made, take.video.sha256, take.id)))
+    """By number. What two branches made alike, of the same words and with the same bytes, is one take."""
+    found: dict[tuple[object, ...], Take] = {}
+    for take in sorted(takes, key=lambda take: (take.number, take.made, take.video.sha256, take.id)):
+        found.setdefault((take.asked, take.ordinal, take.video), take)
+    return tuple(found.values())
 
 
 def _sorted(history: History, decisions: Iterable[Decision]) -> tuple[Decision, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
 from shotbuild.digest import manifest, of_text
-from shotbuild.plan.bind import bind
+from shotbuild.plan.bind import Wanted, bind, wanted
 from shotbuild.plan.explain import changed_fields
 from shotbuild.plan.graph import Plan, upstream
 from shotbuild.plan.shoot import CHOOSE
@@ -20,22 +20,24 @@ NEW, CHANGED, CACHED = "new", "changed", "cached"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
     """state: `new`, `changed` or `cached`; why: in a few words; manifest: the text to be hashed, None while an input is
-    still to be made; last: the text of the last build, None when there was none or the step is cached."""
+    still to be made; last: the text of the last build, None when there was none or the step is cached;
+    result: of a cached step, None when it will be that of another one."""
 
     step: Step
     state: str
     why: str
     manifest: str | None
     last: str | None
+    result: ActionResult | None = None
 
 
 def forecast(
     plan: Plan,
     source: Callable[[SourceFile], Digest],
-    lookup: Callable[[Step, str], ActionResult | None],
+    lookup: Callable[[Wanted], ActionResult | None],
     last: Callable[[str], str | None],
 ) -> tuple[Forecast, ...]:
-    """source: a project file's digest; lookup: step and action digest → its result; last: step → its last manifest."""
+    """source: a project file's digest; lookup: a bound step → its result; last: step → its last manifest."""
     results: dict[str, ActionResult] = {}
     makers: dict[Hashable, str] = {}
     same: dict[str, str] = {}
@@ -48,11 +50,14 @@ def forecast(
 
     for step in plan.steps:
         waiting = tuple(name for name in upstream(step) if name not in results)
-        text = None if waiting else manifest(bind(step, digest_of))
-        result = None if text is None else lookup(step, of_text(text).sha256)
+        text, result = None, None
+        if not waiting:
+            action = bind(step, digest_of)
+            text = manifest(action)
+            result = lookup(wanted(step, action, of_text(text).sha256, digest_of))
         if result is not None:
             results[step.name] = result
-            told.append(Forecast(step=step, state=CACHED, why="up to date", manifest=text, last=None))
+            told.append(Forecast(step=step, state=CACHED, why="up to date", manifest=text, last=None, result=result))
             continue
         maker = makers.setdefault(text or _request(step, same, digest_of, results), step.name)
         if maker != step.name:

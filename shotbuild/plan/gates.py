@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from shotbuild.errors import GateError, LimitReached, NeedsPerson
 from shotbuild.plan.choose import APPROVED, Choice
-from shotbuild.records import APPROVE, PICK, REJECT, RESTORE, Decision, ShotState, Step
+from shotbuild.records import APPROVE, PICK, REJECT, RESTORE, Decision, Shot, ShotState, Step
 from shotbuild.units import counted
 
 VERBS = {APPROVE: "approved", REJECT: "rejected", PICK: "picked", RESTORE: "restored"}
@@ -19,6 +19,8 @@ def disputed(choices: Iterable[Choice]) -> NeedsPerson | None:
     if not found:
         return None
     first = found[0]
+    if first.state.strays:
+        return _stray(first)
     sides = [_side(choice.state, decision, choice.shot) for choice in found for decision in choice.conflict]
     names = list(dict.fromkeys(name for decision in first.conflict if (name := _name(first.state, decision))))
     either = " or ".join(f"`shotbuild approve {name}`" for name in names)
@@ -54,6 +56,27 @@ def unapproved(choices: Iterable[Choice], roles: tuple[str, ...]) -> GateError |
     )
 
 
+def remarks(choices: Iterable[Choice], shots: Iterable[Shot]) -> list[str]:
+    """What somebody who builds should know of chosen takes: that the spec has moved on, that they are of another length."""
+    lengths = {shot.name: shot for shot in shots}
+    found: list[str] = []
+    stale = [choice.shot for choice in choices if choice.stale]
+    if stale:
+        shown = ", ".join(stale[:6]) + (f" and {len(stale) - 6} more" if len(stale) > 6 else "")
+        found.append(f"the spec has moved on from what was chosen for {shown}: `shotbuild status` says how")
+    for choice in choices:
+        shot, take = lengths[choice.shot], choice.take
+        if choice.stands is not None or take is None or shot.duration is None:
+            continue
+        wanted = shot.duration.exact(shot.format.rate)
+        if abs(take.seconds - wanted) * shot.format.rate >= 1:
+            found.append(
+                f"{choice.shot} t{take.number} lasts {float(take.seconds):.3f} s, where the spec has "
+                f"{float(wanted):.3f} s: a cut that uses all of it has its length"
+            )
+    return found
+
+
 def too_many(
     steps: Iterable[Step], state: Callable[[str], ShotState], limit: int, missing: Callable[[], frozenset[str]]
 ) -> LimitReached | None:
@@ -78,6 +101,20 @@ def too_many(
                 "import a take that was made elsewhere, or raise `takes_per_shot` in `budget`",
             )
     return None
+
+
+def _stray(choice: Choice) -> NeedsPerson:
+    moves = choice.state.strays
+    there = moves[0].now
+    return NeedsPerson(
+        f"takes and decisions of {choice.shot} are under another name, {there}, too",
+        cause="\n       ".join(
+            f"{move.location.file}:{move.location.line}  {move.at}  {move.was} was renamed to {move.now}" for move in moves
+        ),
+        hint=f"if it is one shot: keep {choice.shot} in the specs, take {there} out, and write `moved: {there}` at "
+        f"{choice.shot}, so that all of it comes along; if {choice.shot} is a new shot: `shotbuild note {choice.shot} "
+        f'"a new shot"` says so',
+    )
 
 
 def _known(step: Step, state: ShotState) -> bool:

@@ -21,7 +21,9 @@ class DigestRow(Struct, frozen=True):
 class StreamRow(Struct, frozen=True):
     kind: str
     seconds: Annotated[str, Meta(pattern=EXACT)] | None = None
-    frames: Natural = 0
+    frames: Natural | None = None
+    size: str | None = None
+    rate: str | int | None = None
 
 
 class Row(Struct, frozen=True):

@@ -35,6 +35,10 @@ class FolderBlobs:
         # A link or a pipe, as somebody else's project may bring one, is no blob.
         return stat.S_ISREG(found.st_mode) and found.st_size == digest.size
 
+    def was_damaged(self, digest: Digest) -> bool:
+        """Whether bytes that should have been these were found damaged and lie aside."""
+        return (self._damaged / digest.sha256).exists()
+
     def path(self, digest: Digest) -> Path:
         if not self.has(digest):
             raise BytesLost(

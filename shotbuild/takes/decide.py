@@ -9,8 +9,8 @@ from shotbuild.ledgers import clock
 from shotbuild.plan.choose import Choice
 from shotbuild.plan.gates import disputed
 from shotbuild.records import APPROVE, NOTE, PICK, REJECT, REOPEN, Decision, Take
-from shotbuild.spec.events import written
-from shotbuild.takes.names import Meant, meant, shots_meant, taken
+from shotbuild.spec.events import whole
+from shotbuild.takes.names import NUMBER, Meant, meant, shots_meant, taken
 from shotbuild.workspace import Workspace
 
 LONGEST = 10_000
@@ -29,9 +29,12 @@ class Said:
 
 def pick(workspace: Workspace, words: Sequence[str], *, by: str | None = None, why: str | None = None) -> list[Said]:
     """Puts a take into every cut of its shot. Errors: GateError while another take is approved."""
-    found = _taken(workspace, words)
+    found = _one_each(_taken(workspace, words))
     for shot, take in found:
         before = workspace.chosen[shot]
+        dispute = disputed([before])
+        if dispute is not None:
+            raise dispute
         approved = before.state.approvals
         if approved and any(each.video != take.video.sha256 for each in approved):
             raise GateError(
@@ -56,10 +59,18 @@ def approve(
     _check_role(role, workspace.project.approvals)
     decision = _new(workspace, APPROVE, by, why, role=role)
     said: list[Said] = []
-    for shot, take in _taken(workspace, words):
+    roles = workspace.project.approvals
+    if role is None and roles:
+        workspace.rooms.warn(f"no role was given: `deliver --strict` asks for an approval as {', '.join(roles)}")
+    for shot, take in _one_each(_taken(workspace, words)):
         if not workspace.rooms.blobs.has(take.video):
             workspace.rooms.warn(f"the bytes of {shot} t{take.number} ({take.name}) are not in this store")
-        kept = (workspace.chosen[shot].asked or None) if keep else None
+        kept = workspace.chosen[shot].asked if keep else None
+        if kept == "":
+            raise PlanError(
+                f"what {shot} asks for is not known yet, because the shot that it continues is still to be made",
+                hint="build that one first, then say --keep",
+            )
         said += _say(workspace, [(shot, take)], replace(decision, kept=kept))
     return said
 
@@ -73,7 +84,7 @@ def reject(
     frames: tuple[int, int] | None = None,
 ) -> list[Said]:
     """Takes a take out of the choice. frames: where it is wrong, from 0."""
-    if not why:
+    if not (why or "").strip():
         raise PlanError(
             "a rejection needs a reason", hint='say it: `shotbuild reject sh010 t3 --why "the hand has six fingers"`'
         )
@@ -87,11 +98,11 @@ def reopen(workspace: Workspace, words: Sequence[str], *, by: str | None = None,
     """Lets a shot change again: approvals and picks no longer hold. Errors: PlanError when there are none."""
     if not words:
         raise PlanError("no shot is named", hint="write `shotbuild reopen sh010`")
-    found = shots_meant(workspace, words)
-    for shot in found:
-        state = workspace.chosen[shot].state
-        if not (state.approvals or state.picks):
-            raise PlanError(f"no take of {shot} is approved or picked, so there is nothing to reopen")
+    named = shots_meant(workspace, words)
+    found = [shot for shot in named if workspace.chosen[shot].state.approvals or workspace.chosen[shot].state.picks]
+    left = [shot for shot in named if shot not in found and shot in words]
+    if left or not found:
+        raise PlanError(f"no take of {', '.join(left or named)} is approved or picked, so there is nothing to reopen")
     return _say(workspace, [(shot, None) for shot in found], _new(workspace, REOPEN, by, why))
 
 
@@ -104,7 +115,7 @@ def note(
     frames: tuple[int, int] | None = None,
 ) -> list[Said]:
     """Keeps a remark on a take, or on a shot when no take was named. frames: which ones it is about, from 0."""
-    if not text.strip():
+    if not text.strip() or NUMBER.fullmatch(text.strip()):
         raise PlanError("a note needs a text", hint='say it: `shotbuild note sh010 t3 "the light is too warm"`')
     found = [(one.shot, one.take if one.exact or frames is not None else None) for one in _named(workspace, words)]
     for shot, take in found:
@@ -125,6 +136,7 @@ def person(workspace: Workspace, by: str | None) -> str:
                 hint='add `--by "Ann Lee <ann@studio.example>"`, or run `git config user.name` and `git config user.email`',
             )
         by = f"{known[0]} <{known[1]}>" if known[1] else known[0]
+    _check_text(by)
     if not by.strip() or "\n" in by or len(by) > 500:
         raise PlanError(f"{by[:80]!r} is no person", hint='write `--by "Ann Lee <ann@studio.example>"`')
     return by.strip()
@@ -145,6 +157,15 @@ def _taken(workspace: Workspace, words: Sequence[str]) -> list[tuple[str, Take]]
             if dispute is not None:
                 raise dispute
     return [(one.shot, taken(one)) for one in found]
+
+
+def _one_each(taken: list[tuple[str, Take]]) -> list[tuple[str, Take]]:
+    """Errors: PlanError when two takes of one shot are to stand for it."""
+    shots = [shot for shot, _ in taken]
+    twice = next((shot for shot in shots if shots.count(shot) > 1), None)
+    if twice is not None:
+        raise PlanError(f"one take can stand for {twice}, and several were named", hint="name one of them")
+    return taken
 
 
 def _say(workspace: Workspace, about: Sequence[tuple[str, Take | None]], decision: Decision) -> list[Said]:
@@ -171,8 +192,18 @@ def _new(
     """A decision about nothing yet; what it follows is found out when it is written."""
     if why is not None and len(why) > LONGEST:
         raise PlanError(f"a reason of {len(why)} characters is too long", hint=f"say it in {LONGEST}")
+    for word in (why, role):
+        _check_text(word)
     who = person(workspace, by)
     return Decision(id="", after=(), kind=kind, by=who, role=role, why=why, frames=frames, at=clock(), location=HERE)
+
+
+def _check_text(text: str | None) -> None:
+    """Errors: PlanError for what was no text in the terminal's encoding: a ledger is UTF-8."""
+    try:
+        (text or "").encode()
+    except UnicodeEncodeError as error:
+        raise PlanError(f"{text!r:.120} is not readable text", hint="say it in UTF-8") from error
 
 
 def _check_role(role: str | None, known: tuple[str, ...]) -> None:
@@ -187,7 +218,7 @@ def _check_role(role: str | None, known: tuple[str, ...]) -> None:
 
 
 def _check_frames(shot: str, take: Take, frames: tuple[int, int] | None) -> None:
-    count = next((row["frames"] for row in written(take)["streams"] if row["kind"] == "video" and "frames" in row), None)
+    count = next((stream.frames for stream in whole(take).streams if stream.kind == "video"), None)
     if frames is not None and count is not None and frames[1] >= count:
         raise PlanError(f"{shot} t{take.number} has no frame {frames[1]}", cause=f"it has {count} frames, 0 to {count - 1}")
 

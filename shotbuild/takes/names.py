@@ -6,16 +6,17 @@ eight characters, as edit lists have room for, and is unique in the project.
 
 import hashlib
 import re
-from base64 import b32encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from shotbuild.errors import PlanError, nearest
+from shotbuild.plan.choose import CHOICE_WORDS
 from shotbuild.records import ShotState, Take
 from shotbuild.workspace import Workspace
 
 CODE = 8
+LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 NUMBER = re.compile(r"t([0-9]{1,9})")
 SHORTEST = 4
 PREFIX = re.compile(f"[0-9a-f]{{{SHORTEST},64}}")
@@ -41,6 +42,8 @@ def meant(workspace: Workspace, words: Sequence[str]) -> list[Meant]:
     known = states(workspace)
     found: list[Meant] = []
     parts = [part for word in words for part in word.split()]
+    if words and not parts:
+        raise PlanError("a take has no name", hint="write `sh010 t3`; `shotbuild takes` lists them")
     while parts:
         word = parts.pop(0)
         shot = _shot(word, known)
@@ -49,6 +52,7 @@ def meant(workspace: Workspace, words: Sequence[str]) -> list[Meant]:
         elif shot is not None:
             found.append(Meant(shot=shot, take=_standing(workspace, shot), exact=False))
         else:
+            _ = several(workspace, word, known)  # which says so of a plate
             found.append(_exact(word, known))
     return found
 
@@ -60,11 +64,40 @@ def shots_meant(workspace: Workspace, words: Sequence[str]) -> list[str]:
         return list(known)
     found: dict[str, None] = {}
     for word in words:
-        named = [name for name in known if fnmatchcase(name, word)] or [name for name in [_shot(word, known)] if name]
+        named = several(workspace, word, known)
+        if named is None:
+            named = {name for name in known if fnmatchcase(name, word)} or {name for name in [_shot(word, known)] if name}
         if not named:
             raise _unknown(word, known)
-        found.update(dict.fromkeys(named))
+        found.update(dict.fromkeys(sorted(named)))
     return list(found)
+
+
+def several(workspace: Workspace, word: str, known: Mapping[str, ShotState]) -> set[str] | None:
+    """The generated shots that a word means which is no shot's name: `tag:x`, `status:x`, a sequence, `sequence/shot`; None
+    for any other word. Errors: PlanError for a tag or state that nothing has, and for a plate."""
+    project = workspace.project
+    kind, colon, asked = word.partition(":")
+    if colon and kind == "status":
+        if asked not in CHOICE_WORDS:
+            raise PlanError(f"no state of a take is called {asked[:80]!r}", hint=f"they are {', '.join(CHOICE_WORDS)}")
+        return {choice.shot for choice in workspace.chosen.values() if asked in choice.words}
+    if colon and kind == "tag":
+        tags = {tag for things in (project.shots, project.sequences) for thing in things for tag in thing.tags}
+        if asked not in tags:
+            raise PlanError(f"nothing has the tag {asked[:80]!r}", hint="`shotbuild status --json` lists the tags")
+        cut = {clip.shot for each in project.sequences if asked in each.tags for clip in each.clips}
+        return {shot.name for shot in project.shots if shot.name in known and (asked in shot.tags or shot.name in cut)}
+    if word in known:
+        return None
+    name, slash, inside = word.partition("/")
+    sequence = next((each for each in project.sequences if each.name == name), None)
+    if sequence is not None:
+        clips = {clip.shot for clip in sequence.clips if clip.shot in known}
+        return clips if not slash else {shot for shot in clips if fnmatchcase(shot, inside)}
+    if any(shot.name == word for shot in project.shots):
+        raise PlanError(f"{word} is a plate, which has no takes", hint="`shotbuild takes` lists the takes of all shots")
+    return None
 
 
 def take_meant(workspace: Workspace, words: Sequence[str]) -> Take:
@@ -115,11 +148,12 @@ def _plain(shot: str, number: int) -> str | None:
 
 
 def _hashes(name: str) -> Iterable[str]:
-    salt = 0
+    """Codes from a digest of an event's id; the first one that is free is taken."""
+    text = name
     while True:
-        text = hashlib.sha256(f"{name} {salt}".encode()).digest()
-        yield "x" + b32encode(text).decode().lower()[: CODE - 1]
-        salt += 1
+        text = hashlib.sha256(text.encode()).hexdigest()
+        number = int(text[:16], 16)
+        yield "x" + "".join(LETTERS[number >> shift & 31] for shift in range(0, 5 * (CODE - 1), 5))
 
 
 def _shot(word: str, known: Mapping[str, ShotState]) -> str | None:

@@ -1,14 +1,14 @@
 """Brings the choice of takes back to what it was at a Git revision or after an event, by new events: history stays whole."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from shotbuild.errors import PlanError
 from shotbuild.ledgers import clock
-from shotbuild.plan.choose import Choice, Current, choose
+from shotbuild.plan.choose import Choice
 from shotbuild.plan.decisions import settle
 from shotbuild.records import RESTORE, Decision, ShotState, Take
-from shotbuild.spec.events import ID, request_of
+from shotbuild.spec.events import ID
 from shotbuild.takes.decide import HERE, person
 from shotbuild.takes.names import shots_meant
 from shotbuild.workspace import Workspace
@@ -42,10 +42,9 @@ def restore(
     """
     who = person(workspace, by)
     thens = _by_event(workspace, shots, at) or _by_revision(workspace, shots, at)
-    rows: list[Restored] = []
-    for shot, then in thens.items():
-        decision = _decision(workspace, shot, then, who, why)
-        rows.append(Restored(shot=shot, then=then, now=workspace.chosen[shot], decision=decision))
+    now = workspace.chosen
+    decisions = _decisions(workspace, thens, who, why)
+    rows = [Restored(shot=shot, then=then, now=now[shot], decision=decisions.get(shot)) for shot, then in thens.items()]
     workspace.rooms.ledgers.enter_moves()
     for row in rows:
         if row.decision is not None:
@@ -63,8 +62,12 @@ def _by_event(workspace: Workspace, shots: Sequence[str], at: str) -> dict[str, 
         if past:
             state = settle(past, workspace.rooms.ledgers.of(shot).formerly)
             decided = [*state.picks[-1:], *state.approvals[-1:]]
-            take = state.take_of(str(decided[-1].video)) if decided else next(reversed(state.takes), None)
+            own = [take for take in state.takes if not take.foreign and take.video.sha256 not in state.rejected]
+            take = state.take_of(str(decided[-1].video)) if decided else next(reversed(own), None)
             return {shot: Then(state=state, take=take, decided=bool(decided))}
+    for shot in shots_meant(workspace, ()):
+        if workspace.rooms.ledgers.history(shot).up_to([at]):
+            raise PlanError(f"event {at} is one of {shot}", hint=f"`shotbuild restore {shot} --at {at}`")
     return {}
 
 
@@ -72,8 +75,7 @@ def _by_revision(workspace: Workspace, shots: Sequence[str], at: str) -> dict[st
     before = workspace.choices_at(at)
     thens: dict[str, Then] = {}
     for shot in shots_meant(workspace, shots):
-        formerly = workspace.rooms.ledgers.of(shot).formerly
-        choice = next((before[name] for name in (shot, *reversed(formerly)) if name in before), None)
+        choice = _same_shot(workspace, shot, before)
         if choice is not None:
             thens[shot] = Then(state=choice.state, take=choice.take, decided=choice.stands is None)
         elif shots:
@@ -81,33 +83,54 @@ def _by_revision(workspace: Workspace, shots: Sequence[str], at: str) -> dict[st
     return thens
 
 
-def _decision(workspace: Workspace, shot: str, then: Then, by: str, why: str | None) -> Decision | None:
-    """None when the shot stands as it stood then."""
-    now, state = workspace.chosen[shot], workspace.rooms.ledgers.of(shot)
+def _same_shot(workspace: Workspace, shot: str, before: Mapping[str, Choice]) -> Choice | None:
+    """What stood for a shot, under the name that it had; None when there was none of its kind, whatever its name says."""
     known = {event.id for event in workspace.rooms.ledgers.history(shot).events}
-    if not known.issuperset(then.state.heads):
-        raise PlanError(
-            f"the ledger of {shot} has lost events that it had then",
-            hint="bring them back from Git first: a ledger is only ever added to",
-        )
-    if _holds(then.state) == _holds(state) and _video(then.take) == _video(now.take):
-        return None
-    left = None
-    if not then.decided and then.take is not None and _video(_undecided(workspace, shot, then)) != _video(then.take):
-        # Nobody had chosen, and by itself the shot would now be another take: so the one of then is named.
-        left = then.take.video.sha256
-    return Decision(
-        id="", after=(), kind=RESTORE, video=left, by=by, why=why, of=then.state.heads, at=clock(), location=HERE
-    )
+    for name in (shot, *reversed(workspace.rooms.ledgers.of(shot).formerly)):
+        choice = before.get(name)
+        if choice is None:
+            continue
+        if known.issuperset(choice.state.heads):
+            return choice
+        if known & {take.id for take in choice.state.takes}:
+            raise PlanError(
+                f"the ledger of {shot} has lost events that it had then",
+                hint="bring them back from Git first: a ledger is only ever added to",
+            )
+    return None
 
 
-def _undecided(workspace: Workspace, shot: str, then: Then) -> Take | None:
-    """What would stand for the shot today if only the decisions of then held."""
-    now, state = workspace.chosen[shot], workspace.rooms.ledgers.of(shot)
-    wanted = next(each.takes for each in workspace.project.shots if each.name == shot)
-    bare = replace(state, approvals=(), picks=(), rejections=then.state.rejections)
-    current = Current(asked=now.asked, alike=frozenset((now.asked,)), text=lambda _: "", takes=wanted)
-    return choose(shot, bare, current, request_of).take
+def _decisions(workspace: Workspace, thens: Mapping[str, Then], by: str, why: str | None) -> dict[str, Decision]:
+    """What has to be written. A shot for which nobody had chosen gets its take of then named only if it would not be that
+    one by itself, now that the shots which it continues are restored."""
+    following = {shot.name: shot.continues for shot in workspace.project.shots}
+    written: dict[str, Decision] = {}
+    for shot, then in thens.items():
+        if _holds(then.state) != _holds(workspace.rooms.ledgers.of(shot)):
+            written[shot] = _restoring(then, by, why)
+    while True:
+        choices = workspace.chosen_if({shot: _with(workspace, shot, decision) for shot, decision in written.items()})
+        wrong = {
+            shot
+            for shot, then in thens.items()
+            if not then.decided and then.take is not None and _video(choices[shot].take) != _video(then.take)
+        }
+        named = [shot for shot in wrong if following[shot] not in wrong and (shot not in written or not written[shot].video)]
+        if not named:
+            return written
+        for shot in named:
+            written[shot] = replace(_restoring(thens[shot], by, why), video=_video(thens[shot].take))
+
+
+def _restoring(then: Then, by: str, why: str | None) -> Decision:
+    return Decision(id="", after=(), kind=RESTORE, by=by, why=why, of=then.state.heads, at=clock(), location=HERE)
+
+
+def _with(workspace: Workspace, shot: str, decision: Decision) -> ShotState:
+    """What the ledger of a shot would come to."""
+    state = workspace.rooms.ledgers.of(shot)
+    last = replace(decision, id=f"restored {shot}", after=state.heads)
+    return settle((*workspace.rooms.ledgers.history(shot).events, last), state.formerly)
 
 
 def _holds(state: ShotState) -> frozenset[str]:

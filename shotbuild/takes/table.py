@@ -11,11 +11,12 @@ from fractions import Fraction
 from typing import Any
 
 from shotbuild.errors import BytesLost, PlanError, StoreError
-from shotbuild.plan.choose import CHOICE_WORDS, Choice
+from shotbuild.plan.choose import Choice
 from shotbuild.records import Decision, LedgerEvent, ShotState, Take
-from shotbuild.spec.events import TAKE, written
+from shotbuild.spec.events import TAKE, whole, written
 from shotbuild.spec.ledger import FOLDER, SUFFIX
-from shotbuild.takes.names import codes, meant, shots_meant, states
+from shotbuild.spec.shapes import PinRow, PriceRow, StreamRow, Whole
+from shotbuild.takes.names import codes, meant, several, shots_meant, states
 from shotbuild.units import decimal_text
 from shotbuild.workspace import Workspace
 
@@ -31,7 +32,7 @@ class Row:
     """One take. code: its eight characters, empty when the specs no longer have its shot; stands: it is in the cut;
     words: all that is true of it, of `conflict`, `approved`, `picked`, `stale` (chosen, and the spec has moved on),
     `rejected`, `foreign`, `current` (its request is today's), `missing` (its bytes are not in the store);
-    approvals, picks, rejections, notes: of its bytes, those in force; event: as the ledger has it."""
+    approvals, picks, rejections, notes: of its bytes, those in force; whole: its event."""
 
     take: Take
     code: str
@@ -41,7 +42,7 @@ class Row:
     picks: tuple[Decision, ...]
     rejections: tuple[Decision, ...]
     notes: tuple[Decision, ...]
-    event: Mapping[str, Any] = field(repr=False, compare=False)
+    whole: Whole = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,30 +145,14 @@ def _several(
     workspace: Workspace, word: str, known: Mapping[str, ShotState], left: Mapping[str, ShotState]
 ) -> set[str] | None:
     """The shots that a word means which is no name of a take or generated shot; None when it may be such a name."""
-    project = workspace.project
-    kind, colon, asked = word.partition(":")
-    if colon and kind == "status":
-        if asked not in CHOICE_WORDS:
-            raise PlanError(f"no state of a take is called {asked[:80]!r}", hint=f"they are {', '.join(CHOICE_WORDS)}")
-        return {choice.shot for choice in workspace.chosen.values() if asked in choice.words}
-    if colon and kind == "tag":
-        tags = {tag for things in (project.shots, project.sequences) for thing in things for tag in thing.tags}
-        if asked not in tags:
-            raise PlanError(f"nothing has the tag {asked[:80]!r}", hint="`shotbuild status --json` lists the tags")
-        cut = {clip.shot for each in project.sequences if asked in each.tags for clip in each.clips}
-        return {shot.name for shot in project.shots if shot.name in known and (asked in shot.tags or shot.name in cut)}
     if word in known:
         return None
+    found = several(workspace, word, known)
+    if found is not None:
+        return found
     if any(char in word for char in WIDE):
         return {name for name in (*left, *known) if fnmatchcase(name, word)} or set(shots_meant(workspace, [word]))
-    if word in left:
-        return {word}
-    sequence = next((each for each in project.sequences if each.name == word), None)
-    if sequence is not None:
-        return {clip.shot for clip in sequence.clips if clip.shot in known}
-    if any(shot.name == word for shot in project.shots):
-        raise PlanError(f"{word} is a plate, which has no takes", hint="`shotbuild takes` lists the takes of all shots")
-    return None
+    return {word} if word in left else None
 
 
 def _gone(workspace: Workspace, known: Mapping[str, ShotState]) -> dict[str, ShotState]:
@@ -209,7 +194,7 @@ def _rows(
                 picks=picks.get(video, ()),
                 rejections=rejections.get(video, ()),
                 notes=notes.get(video, ()),
-                event=written(take),
+                whole=whole(take),
             )
         )
     return found
@@ -244,7 +229,10 @@ def content(row: Row) -> dict[str, Any]:
         "rejections": [_said(each) for each in row.rejections],
         "notes": [_said(each) for each in row.notes],
     }
-    return {**own, **{name: value for name, value in row.event.items() if name not in own and name not in ("event", "v")}}
+    return {
+        **own,
+        **{name: value for name, value in written(row.take).items() if name not in own and name not in ("event", "v")},
+    }
 
 
 def told_content(told: Told) -> dict[str, Any]:
@@ -276,6 +264,8 @@ def _said(decision: Decision) -> dict[str, object]:
     }
 
 
+NO_PIN = PinRow(provider="", model="", version="")
+NO_PICTURE = StreamRow(kind="video")
 COLUMNS = (
     "shot", "number", "name", "code", "stands", "state", "approved_by", "roles", "rejected_by", "reason", "seed", "ordinal",
     "provider", "model", "version", "answered_model", "answered_version", "cost_estimated", "cost_charged", "currency",
@@ -286,20 +276,20 @@ COLUMNS = (
 
 def cells(row: Row) -> tuple[str, ...]:
     """A row for `--csv`, in the order of COLUMNS. A cell that a spreadsheet would run begins with an apostrophe."""
-    take, event = row.take, row.event
-    parameters: Mapping[str, Any] = event["recipe"].get("parameters") or {}
-    picture: Mapping[str, Any] = next((each for each in event["streams"] if each["kind"] == "video"), {})
-    asked, answered = _pins(event)
-    charged, estimated = event["cost"]["charged"], event["cost"]["estimated"]
+    take, event = row.take, row.whole
+    parameters = event.recipe.parameters
+    picture = next((each for each in event.streams if each.kind == "video"), NO_PICTURE)
+    asked, answered = event.pin.asked or NO_PIN, event.pin.answered or NO_PIN
+    charged, estimated = event.cost.charged, event.cost.estimated
+    price = charged or estimated
     values: tuple[object, ...] = (
         take.shot, take.number, take.name, row.code, _yes(row.stands), " ".join(row.words),
         _joined(each.by for each in row.approvals), _joined(each.role for each in row.approvals),
         _joined(each.by for each in row.rejections), _joined(each.why for each in row.rejections),
-        take.seed, take.ordinal or "", asked.get("provider"), asked.get("model"), asked.get("version"),
-        answered.get("model"), answered.get("version"),
-        amount(estimated), amount(charged), (charged or estimated or {}).get("currency"),
-        _decimal(Fraction(event["milliseconds"], 1000)), take.made, take.video.sha256, take.video.size,
-        picture.get("size"), picture.get("rate"), picture.get("frames"), _decimal(take.seconds),
+        take.seed, take.ordinal or "", asked.provider, asked.model, asked.version, answered.model, answered.version,
+        amount(estimated), amount(charged), None if price is None else price.currency,
+        _decimal(Fraction(event.milliseconds, 1000)), take.made, take.video.sha256, take.video.size,
+        picture.size, picture.rate, picture.frames, _decimal(take.seconds),
         parameters.get("prompt"), parameters.get("title"), _joined(_references(event)),
         json.dumps(parameters.get("settings") or {}, ensure_ascii=False, sort_keys=True), take.action, take.asked,
         None if take.record is None else take.record.sha256, _yes(take.foreign), _joined(_note(each) for each in row.notes),
@@ -309,48 +299,42 @@ def cells(row: Row) -> tuple[str, ...]:
 
 def prompt(row: Row) -> str:
     """What a take was asked for in words; empty when nobody knows."""
-    parameters = row.event["recipe"].get("parameters") or {}
-    text = parameters.get("prompt")
+    text = row.whole.recipe.parameters.get("prompt")
     return text if isinstance(text, str) else ""
 
 
 def model(row: Row) -> str:
     """The model that was asked for, and the one that answered when that is another one or another version."""
-    asked, answered = _pins(row.event)
-    told = row.event["recipe"]["parameters"].get("model") if row.take.foreign else None
-    name = str(asked.get("model") or answered.get("model") or told or "")
-    if not answered or answered == asked or not asked:
-        return name
-    if answered.get("model") != asked.get("model"):
-        return f"{name} (answered {answered.get('model')})"
-    return f"{name} (answered version {answered.get('version')})"
+    asked, answered = row.whole.pin.asked, row.whole.pin.answered
+    if asked is None or answered is None:
+        pin = asked or answered
+        told = row.whole.recipe.parameters.get("model") if row.take.foreign else None
+        return str(told or "") if pin is None else pin.model
+    if answered.model != asked.model:
+        return f"{asked.model} (answered {answered.model})"
+    return asked.model if answered == asked else f"{asked.model} (answered version {answered.version})"
 
 
 def cost(row: Row) -> str:
     """`free`, `0.40 USD` as charged or exact, `~0.40 USD` as estimated, `?` when nobody knows."""
-    charged, estimated = row.event["cost"]["charged"], row.event["cost"]["estimated"]
-    price = charged or estimated
-    if not price or price["amount"] is None:
+    charged = row.whole.cost.charged
+    price = charged or row.whole.cost.estimated
+    if price is None or price.amount is None:
         return "?"
-    value = Fraction(str(price["amount"]))
+    value = Fraction(price.amount)
     if not value:
         return "free"
-    return f"{'' if charged or price['exact'] else '~'}{decimal_text(value)} {price['currency']}"
+    return f"{'' if charged or price.exact else '~'}{decimal_text(value)} {price.currency}"
 
 
-def amount(price: Mapping[str, Any] | None) -> str:
+def amount(price: PriceRow | None) -> str:
     """A price's amount as a decimal; empty when it is unknown."""
-    return "" if not price or price["amount"] is None else _decimal(Fraction(str(price["amount"])))
+    return "" if price is None or price.amount is None else _decimal(Fraction(price.amount))
 
 
-def _pins(event: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    pin = event["pin"]
-    return pin["asked"] or {}, pin["answered"] or {}
-
-
-def _references(event: Mapping[str, Any]) -> list[str]:
-    found = [f"{role}={sha256}" for role, sha256 in event["inputs"].items()]
-    return found + ([f"continues={event['continues']}"] if event["continues"] else [])
+def _references(event: Whole) -> list[str]:
+    found = [f"{role}={sha256}" for role, sha256 in event.inputs.items()]
+    return found + ([f"continues={event.continues}"] if event.continues else [])
 
 
 def _note(decision: Decision) -> str:

@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from shotbuild.digest import of_file, of_text
+from shotbuild.digest import of_file
 from shotbuild.errors import PlanError, ShotbuildError, SpecErrors
 from shotbuild.host import git, process
 from shotbuild.media.identity import Identity, read_identity
@@ -288,8 +288,7 @@ class _Search:
                 made[step] = _Made(step, kept, text, today=False)
         now: list[_Made] = []
         for line in forecast(self.workspace.whole, rooms.source, rooms.lookup, rooms.last):
-            name, text = line.step.name, line.manifest
-            result = None if text is None else rooms.lookup(line.step, of_text(text).sha256)
+            name, text, result = line.step.name, line.manifest, line.result
             if text is not None and result is None and name in made and made[name].text == text:
                 result = made.pop(name).result  # as it was made here, though its bytes are gone
             if text is not None and result is not None:

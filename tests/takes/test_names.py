@@ -75,7 +75,7 @@ def test_a_shot_means_the_take_that_stands(root: Path) -> None:
         (["sh999@00000000"], "no shot or take is called"),
         (["sh010@00000000"], "no take sh010@00000000"),
         (["sh010 t1", "sh020 t1"], "names 2"),
-        (["sh040"], "no shot or take is called"),
+        (["sh040"], "sh040 is a plate, which has no takes"),
         ([], "names 0"),
     ],
 )
