@@ -1,6 +1,7 @@
 """Ledgers of a project: what a shot has under all its names, and events that several people enter at once."""
 
 import json
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
@@ -461,3 +462,62 @@ def test_a_word_that_names_nothing_is_refused_with_the_nearest(root: Path) -> No
     spec(root, "b<a")
     with pytest.raises(PlanError, match="'c'"):
         meant(fake_workspace(root), ["c"])
+
+
+def test_two_names_on_two_branches_ask_for_a_person_and_lose_nothing(root: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(root, tmp_path / "other"))
+    build(spec(other, "c<a"))
+    decide.approve(fake_workspace(other), ["c t1"], by=ANN, role="client", why="as well")
+    build(spec(root, "b<a"))
+    append(root, "a", *[line for line in lines(other, "a") if line not in lines(root, "a")])
+    append(root, "c", *lines(other, "c"))
+    with pytest.raises(NeedsPerson, match="under another name, c, too") as told:
+        fake_workspace(root).build()
+    assert "moved: c" in str(told.value.hint)
+    assert approvals(root, "b") == [("director", "the light")]
+    assert build(spec(root, "b<c")) == []
+    assert approvals(root, "b") == [("director", "the light"), ("client", "as well")]
+    fake_workspace(root).lint()
+
+
+def test_a_rename_that_was_taken_back_in_the_spec_alone_asks_for_a_person(root: Path) -> None:
+    build(spec(root, "b<a"))
+    spec(root, "a")
+    for check in (lambda: fake_workspace(root).lint(), lambda: fake_workspace(root).plan(), lambda: build(root)):
+        with pytest.raises(NeedsPerson, match="under another name, b, too"):
+            check()
+    assert build(spec(root, "a<b")) == []
+    assert approvals(root, "a") == [("director", "the light")]
+
+
+def test_a_new_shot_of_a_name_that_was_left_is_said_to_be_one(root: Path) -> None:
+    build(spec(root, "b<a"))
+    spec(root, "a", a="a windmill")
+    decide.note(fake_workspace(root), ["a"], "a new shot", by=ANN)
+    assert build(root) == ["a/t1"]
+    assert approvals(root, "a") == []
+
+
+def test_a_name_under_which_nothing_was_made_leaves_no_seed_behind(tmp_path: Path) -> None:
+    root = spec(tmp_path / "film", "b<a")
+    assert build(root) == ["b/t1"]
+    assert build(spec(root, "b")) == []
+
+
+def test_bytes_that_were_rejected_are_not_served_from_the_cache(root: Path) -> None:
+    decide.reopen(fake_workspace(root), ["a"], by=ANN)
+    (take,) = state(root, "a").takes
+    decide.reject(fake_workspace(root), ["a t1"], by=ANN, why="six fingers")
+    build(root)
+    assert state(root, "a").rejected == {take.video.sha256}
+    assert fake_workspace(root).whole.chosen["a"].take != take
+    assert (root / "out/shots/a.mp4").read_bytes() != fake_workspace(root).rooms.blobs.path(take.video).read_bytes()
+
+
+def test_what_two_branches_made_alike_is_one_take(root: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(root, tmp_path / "other"))
+    for each in (root, other):
+        fake_workspace(each).roll(["a"], 1)
+    append(root, "a", *[line for line in lines(other, "a") if line not in lines(root, "a")])
+    assert [take.number for take in state(root, "a").takes] == [1, 2]
+    assert take_meant(fake_workspace(root), ["a", "t2"]).number == 2

@@ -47,7 +47,8 @@ def _line(row: Restored) -> str:
     then, now = row.then.take, row.now.take
     take = "nothing" if then is None else f"t{then.number} ({row.shot}@{then.video.short})"
     if row.decision is None:
-        return f"= {row.shot}  {take}, as it stands"
+        follows = then is not None and now is not None and then.video != now.video
+        return f"= {row.shot}  {take}, {'by what it continues' if follows else 'as it stands'}"
     if then is not None and now is not None and then.video == now.video:
         return f"~ {row.shot}  {take} stays; the decisions on it are those of then"
     return f"~ {row.shot}  {'nothing' if now is None else f't{now.number}'} {row.now.how} → {take}"

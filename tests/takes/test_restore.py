@@ -278,3 +278,47 @@ def test_nothing_is_written_for_any_shot_when_one_cannot_be_restored(root: Path)
     with pytest.raises(PlanError):
         back(root, "HEAD")
     assert (root / "takes/sh010.jsonl").read_text() == before
+
+
+def test_a_shot_that_continues_a_restored_one_follows_it_and_is_not_picked(root: Path) -> None:
+    spec = "shots:\n  sh010: {prompt: a lighthouse}\n  sh020: {prompt: the sea}\n  sh030: {continue: sh020, prompt: close}\n"
+    write_project(root, {"specs/a.yaml": spec})
+    fake_workspace(root).build()
+    say(root, "approve", "sh020 t1")
+    commit(root, "approved")
+    say(root, "reopen", "sh020")
+    write_project(root, {"specs/a.yaml": spec.replace("the sea", "the sea at night")})
+    fake_workspace(root).build()
+    commit(root, "another sea")
+    assert (stands(root, "sh020"), stands(root, "sh030")) == (("newest", 2), ("newest", 2))
+    back(root, "HEAD~1")
+    commit(root, "back")
+    assert (stands(root, "sh020"), stands(root, "sh030")) == (("approved", 1), ("newest", 1))
+    back(root, "HEAD~1")
+    assert (stands(root, "sh020"), stands(root, "sh030")) == (("newest", 2), ("newest", 2))
+
+
+def test_a_new_shot_of_an_old_name_was_not_there_then(root: Path) -> None:
+    write_project(root, {"specs/a.yaml": SPEC.replace("sh010: {", "sh015: {moved: sh010, ")})
+    fake_workspace(root).build()
+    commit(root, "moved")
+    write_project(root, {"specs/a.yaml": SPEC.replace("sh010: {", "sh015: {") + "  sh010: {prompt: new}\n"})
+    fake_workspace(root).build()
+    rows = back(root, "HEAD~1")
+    assert sorted(rows) == ["sh015", "sh020"]
+    with pytest.raises(PlanError, match="shot sh010 was not there"):
+        back(root, "HEAD~1", "sh010")
+
+
+def test_an_event_of_another_shot_is_said_to_be_one(root: Path) -> None:
+    event = state(root, "sh010").takes[0].id
+    with pytest.raises(PlanError, match=f"event {event} is one of sh010"):
+        back(root, event, "sh020")
+
+
+def test_what_was_rejected_then_does_not_come_back_by_an_event(root: Path) -> None:
+    say(root, "reject", "sh010 t3", why="six fingers")
+    event = state(root).heads[0]
+    say(root, "pick", "sh010 t1")
+    back(root, event, "sh010")
+    assert stands(root) == ("newest", 2)
