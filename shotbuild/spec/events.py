@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from msgspec import DecodeError
@@ -208,7 +209,7 @@ def request_of(take: Take) -> str:
 def price_of(row: PriceRow | None) -> Price | None:
     if row is None:
         return None
-    amount = None if row.amount is None else Fraction(row.amount)
+    amount = None if row.amount is None else exact(row.amount)
     return Price(amount=amount, currency=row.currency, exact=row.exact)
 
 
@@ -236,6 +237,12 @@ def _unknown(shot: str, event: dict[str, Any], line: str, location: Location) ->
     return UnknownEvent(id=name, after=tuple(event["after"]), kind=event["event"], location=location)
 
 
+@lru_cache(maxsize=1024)
+def exact(text: str) -> Fraction:
+    """Most takes of a film are of a few lengths, and a fraction takes longer to read than the rest of its event."""
+    return Fraction(text)
+
+
 def _take(shot: str, row: Row, line: str, location: Location) -> Take:
     length = next((stream.seconds for stream in row.streams if stream.kind == "video"), None)
     return Take(
@@ -250,7 +257,7 @@ def _take(shot: str, row: Row, line: str, location: Location) -> Take:
         output=row.output,
         video=Digest(sha256=row.video.sha256, size=row.video.size),
         record=None if row.record is None else Digest(sha256=row.record.sha256, size=row.record.size),
-        seconds=Fraction(length or 0),
+        seconds=exact(length or "0"),
         sound=any(stream.kind == "audio" for stream in row.streams),
         foreign=row.foreign,
         made=row.at,

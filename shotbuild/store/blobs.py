@@ -35,6 +35,16 @@ class FolderBlobs:
         # A link or a pipe, as somebody else's project may bring one, is no blob.
         return stat.S_ISREG(found.st_mode) and found.st_size == digest.size
 
+    def names(self) -> frozenset[str]:
+        """The sha256 of everything that is here, by name alone."""
+        found: list[str] = []
+        for folder in os.listdir(self._cas) if self._cas.is_dir() else ():
+            try:
+                found += os.listdir(f"{self._names}/{folder}")
+            except OSError:
+                continue  # a stray file beside the folders
+        return frozenset(found)
+
     def was_damaged(self, digest: Digest) -> bool:
         """Whether bytes that should have been these were found damaged and lie aside."""
         return (self._damaged / digest.sha256).exists()

@@ -4,7 +4,7 @@ Reads ledgers and asks the plan what stands; looks up no step and no recipe's di
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from fractions import Fraction
@@ -13,7 +13,7 @@ from typing import Any
 from shotbuild.errors import BytesLost, PlanError, StoreError
 from shotbuild.plan.choose import Choice
 from shotbuild.records import Decision, LedgerEvent, ShotState, Take
-from shotbuild.spec.events import TAKE, whole, written
+from shotbuild.spec.events import TAKE, exact, whole, written
 from shotbuild.spec.ledger import FOLDER, SUFFIX
 from shotbuild.spec.shapes import PinRow, PriceRow, StreamRow, Whole
 from shotbuild.takes.names import codes, meant, several, shots_meant, states
@@ -60,11 +60,13 @@ def rows(workspace: Workspace, words: Sequence[str] = (), *, gone: bool = False)
     have. Errors: PlanError for a word that names nothing."""
     asked = _asked(workspace, words, gone=gone)
     called = codes(states(workspace))
+    # One look at all names is less than one at each of ten thousand files.
+    present = workspace.rooms.blobs.names()
     found: list[Row] = []
     for shot, state in sorted(asked.known.items()):
         takes = [take for take in state.takes if shot in asked.shots or take.id in asked.ids]
         if takes:
-            found += _rows(workspace, takes, state, workspace.chosen.get(shot), called)
+            found += _rows(takes, state, workspace.chosen.get(shot), called, present)
     return tuple(found)
 
 
@@ -164,7 +166,11 @@ def _gone(workspace: Workspace, known: Mapping[str, ShotState]) -> dict[str, Sho
 
 
 def _rows(
-    workspace: Workspace, takes: Iterable[Take], state: ShotState, choice: Choice | None, called: Mapping[str, str]
+    takes: Iterable[Take],
+    state: ShotState,
+    choice: Choice | None,
+    called: Mapping[str, str],
+    present: Collection[str],
 ) -> list[Row]:
     stands = None if choice is None or choice.take is None else choice.take.id
     disputed = {each.video for each in state.conflict}
@@ -182,7 +188,7 @@ def _rows(
             REJECTED: video in rejections,
             FOREIGN: take.foreign,
             CURRENT: choice is not None and not take.foreign and take.asked == choice.asked,
-            MISSING: not workspace.rooms.blobs.has(take.video),
+            MISSING: video not in present,
         }
         found.append(
             Row(
@@ -321,7 +327,7 @@ def cost(row: Row) -> str:
     price = charged or row.whole.cost.estimated
     if price is None or price.amount is None:
         return "?"
-    value = Fraction(price.amount)
+    value = exact(price.amount)
     if not value:
         return "free"
     return f"{'' if charged or price.exact else '~'}{decimal_text(value)} {price.currency}"
