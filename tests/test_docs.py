@@ -332,6 +332,7 @@ def test_every_target_of_the_guide_means_something(film: Path) -> None:
         assert api.open(film).plan([expression]).lines, expression
 
 
+@pytest.mark.slow
 def test_the_json_of_commands_is_as_documented(film: Path) -> None:
     documented = rows(section("docs/guide.md", "JSON"))
     records = rows(section("docs/on-disk.md", "Records of takes"))

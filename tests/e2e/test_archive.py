@@ -84,6 +84,7 @@ def test_the_same_state_gives_the_same_archive(tiny: Path, tmp_path: Path) -> No
     assert one.read_bytes() == two.read_bytes()
 
 
+@pytest.mark.slow
 def test_the_approved_picture_travels_though_the_spec_has_moved_on(tiny: Path, tmp_path: Path) -> None:
     assert shotbuild(tiny, "build").code == 0
     assert shotbuild(tiny, "approve", "sh010", "sh020", "sh030", *ANN).code == 0

@@ -93,7 +93,8 @@ def test_branches_that_approve_the_same_take_merge_without_a_question(film: Path
     assert (row["choice"], len(row["decided"])) == ("approved", 2)
 
 
-def test_three_branches_and_an_octopus_of_merges(film: Path) -> None:
+@pytest.mark.slow
+def test_three_branches_and_two_merges(film: Path) -> None:
     names = [branch(film, name, seed=name) for name in ("one", "two", "three")]
     git(film, "merge", "-q", "--no-edit", "one")
     git(film, "merge", "-q", "--no-edit", "two")

@@ -60,6 +60,7 @@ def pixels(path: Path) -> str:
     return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
 
 
+@pytest.mark.slow
 def test_clips_of_any_shape_are_delivered_when_they_were_picked(film: Path, make: Make) -> None:
     before = pixels(film / "out/sequences/opening/web.mp4")
     for name, shot in zip(CLIPS, ["sh010", "sh020", "sh030", "sh010", "sh020"], strict=True):
