@@ -75,6 +75,15 @@ def merge_driver(root: Path, path: str) -> str | None:
         return None
 
 
+def refs(root: Path, most: int) -> list[str]:
+    """Full names of branches, remote branches and tags, at most so many; none outside of a repository."""
+    try:
+        # In the order of their names: any other would read the commits.
+        return _git(root, "for-each-ref", f"--count={most}", "--format=%(refname)").split() if _in_repository(root) else []
+    except ProcessError:
+        return []
+
+
 def archive(root: Path, revision: str, into: Path) -> None:
     """Packs the folder `root` as it was at a revision into a new tar file. Errors: PlanError.
 
@@ -90,7 +99,8 @@ def archive(root: Path, revision: str, into: Path) -> None:
 
 def texts_everywhere(root: Path, folder: str, suffix: str = "") -> Iterator[bytes]:
     """The distinct contents of the files below a folder on every ref (branches here and of remotes, tags, HEAD of every
-    worktree, all stashes) and in the index; nothing outside of a repository. folder: posix, below root.
+    worktree, all stashes) and in the index; nothing outside of a repository. folder: its name, wherever it lies: a project
+    may have been in another folder on another branch.
 
     What is not UTF-8 stands as U+FFFD. Errors: ShotbuildError when there is a repository and not all of it can be read.
     """
@@ -98,9 +108,12 @@ def texts_everywhere(root: Path, folder: str, suffix: str = "") -> Iterator[byte
     if not _in_repository(root):
         return
     try:
-        trees = _trees(root, _tips(root), folder)
-        listed = [_listed(root, suffix, "ls-tree", "-r", "-z", "--full-tree", tree) for tree in trees]
-        listed.append(_listed(root, suffix, "ls-files", "-s", "-z", "--", folder))
+        tips = _tips(root)
+        _complain_of(_absent(root, tips))
+        wanted = re.compile(f"(?:^|/){re.escape(folder)}/.*{re.escape(suffix)}\\Z", re.DOTALL)
+        trees = _trees(root, [*HEADS, *tips])
+        listed = [_listed(root, wanted, "ls-tree", "-r", "-z", "--full-tree", tree) for tree in trees]
+        listed.append(_listed(root, wanted, "ls-files", "-s", "-z"))
         for batch in _batches(_sizes(root, sorted({blob for blobs in listed for blob in blobs}))):
             yield from _contents(root, batch)
     except ProcessError as error:
@@ -119,30 +132,42 @@ def _in_repository(root: Path) -> bool:
 def _tips(root: Path) -> list[str]:
     """Everything that a folder may hang on, as names or ids."""
     refs = [line.split(" ", 1) for line in _git(root, "for-each-ref", "--format=%(objectname) %(refname)").splitlines()]
-    worktrees = re.findall(r"^HEAD ([0-9a-f]+)$", _git(root, "worktree", "list", "--porcelain"), re.MULTILINE)
+    worktrees = re.findall(r"^HEAD (?!0+$)([0-9a-f]+)$", _git(root, "worktree", "list", "--porcelain"), re.MULTILINE)
     stashes = (
         _git(root, "rev-list", "--walk-reflogs", STASH, "--").split() if any(ref[1:] == [STASH] for ref in refs) else []
     )
     # A stash has the index as its second parent, and what was not tracked as its third.
     kept = [f"{stash}^{parent}" for stash in stashes for parent in (2, 3)]
     kept += [f"{STASH}^2", f"{STASH}^3"] if any(ref[1:] == [STASH] for ref in refs) else []
-    return [*HEADS, *(ref[0] for ref in refs), *worktrees, *stashes, *kept]
+    return [*(ref[0] for ref in refs), *worktrees, *stashes, *_there(root, kept)]
 
 
-def _trees(root: Path, tips: Iterable[str], folder: str) -> list[str]:
-    """The distinct trees that a folder is on tips; what has no such folder is passed over."""
-    asked = [f"{tip}:./{folder}" for tip in dict.fromkeys(tips)]
+def _there(root: Path, names: Sequence[str]) -> list[str]:
+    """Those of some names that mean an object: a stash need not have a third parent."""
+    gone = _absent(root, names)
+    return [name for name in names if name not in gone]
+
+
+def _absent(root: Path, names: Sequence[str]) -> set[str]:
+    """Those of some names of which Git has no object."""
+    answers = _ask(root, "cat-file", "--batch-check=%(objectname)", lines=names).splitlines() if names else []
+    return {name for name, answer in zip(names, answers, strict=True) if answer.endswith(" missing")}
+
+
+def _trees(root: Path, tips: Iterable[str]) -> list[str]:
+    """The distinct trees of tips; a tag of something that has none is passed over."""
+    asked = [f"{tip}^{{tree}}" for tip in dict.fromkeys(tips)]
     answers = _ask(root, "cat-file", "--batch-check=%(objecttype) %(objectname)", lines=asked).splitlines()
     return sorted({answer.removeprefix("tree ") for answer in answers if re.fullmatch("tree [0-9a-f]+", answer)})
 
 
-def _listed(root: Path, suffix: str, *command: str) -> list[str]:
-    """The blobs of an `ls-tree` or `ls-files` whose path ends so; links and submodules are passed over."""
+def _listed(root: Path, wanted: re.Pattern[str], *command: str) -> list[str]:
+    """The blobs of an `ls-tree` or `ls-files` with a path that is wanted; links and submodules are passed over."""
     blobs = []
     for entry in _git(root, *command).split("\0"):
         head, _, path = entry.partition("\t")
         match = re.fullmatch(r"100\d{3} (?:blob )?([0-9a-f]+)(?: \d)?", head)
-        if match and path.endswith(suffix):
+        if match and wanted.search(path):
             blobs.append(match[1])
     return blobs
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from shotbuild.digest import of_file
 from shotbuild.errors import PlanError, ShotbuildError, SpecErrors
-from shotbuild.host import git, process
+from shotbuild.host import git
 from shotbuild.media.identity import Identity, read_identity
 from shotbuild.media.tags import tags_of
 from shotbuild.plan.bind import CITES
@@ -384,12 +384,7 @@ class _Search:
 
     @cached_property
     def _refs(self) -> list[str]:
-        # Names alone: nothing is fetched, and no program of the repository's configuration runs.
-        argv = ["git", "for-each-ref", f"--count={MOST_REFS}", "--sort=-committerdate", "--format=%(refname)"]
-        try:
-            return process.run(argv, cwd=self.workspace.rooms.root, deadline=git.SECONDS)[0].split()
-        except ShotbuildError:
-            return []
+        return git.refs(self.workspace.rooms.root, MOST_REFS)
 
     @cached_property
     def _ledgers_of_git(self) -> tuple[bytes, ...]:

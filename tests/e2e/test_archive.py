@@ -6,6 +6,8 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.e2e.conftest import contents, shotbuild
 from tests.fakes import write_project
 

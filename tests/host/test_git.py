@@ -305,3 +305,22 @@ def test_how_ledgers_are_merged_is_read_from_the_attributes(tmp_path: Path) -> N
     assert door.merge_driver(tmp_path, "takes/sh010.jsonl") == "unspecified"
     (tmp_path / ".gitattributes").write_text("takes/*.jsonl merge=union\n")
     assert door.merge_driver(tmp_path, "takes/sh010.jsonl") == "union"
+
+
+def test_a_project_that_lay_elsewhere_on_a_branch_is_seen(root: Path) -> None:
+    commit(root, "takes/a.jsonl", "here\n")
+    git(root, "checkout", "-q", "-b", "old")
+    commit(root, "film/takes/b.jsonl", "there\n")
+    git(root, "checkout", "-q", "-")
+    assert {"here\n", "there\n"} <= {text.decode() for text in door.texts_everywhere(root, "takes", ".jsonl")}
+
+
+def test_a_branch_whose_commit_is_lost_is_said_and_not_passed_over(root: Path) -> None:
+    commit(root, "takes/a.jsonl", "here\n")
+    git(root, "checkout", "-q", "-b", "other")
+    commit(root, "takes/b.jsonl", "there\n")
+    name = git(root, "rev-parse", "HEAD").strip()
+    git(root, "checkout", "-q", "-")
+    (root.parent / ".git/objects" / name[:2] / name[2:]).unlink()
+    with pytest.raises(ShotbuildError, match="Git cannot say"):
+        list(door.texts_everywhere(root, "takes", ".jsonl"))
