@@ -100,9 +100,10 @@ def table(rows: Sequence[Sequence[str]], heads: Sequence[str]) -> None:
     """Columns as wide as their widest cell; the last one is not padded."""
     shown = [list(heads), *[[_plain(cell) for cell in row] for row in rows]]
     widths = [max(len(row[column]) for row in shown) for column in range(len(heads))]
-    for index, row in enumerate(shown):
-        text = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        print(f"\x1b[2m{text}\x1b[0m" if index == 0 and colour() else printable(text))
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in shown]
+    if colour():
+        lines[0] = f"\x1b[2m{lines[0]}\x1b[0m"
+    print("\n".join(lines))
 
 
 def write_log(text: str, project: Path | None) -> Path:
