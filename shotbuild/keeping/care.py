@@ -18,11 +18,11 @@ from shotbuild.host import files, git
 from shotbuild.records import ActionResult, Chosen, Digest, SourceFile
 from shotbuild.rooms import HIDDEN, OUT, Rooms
 from shotbuild.spec.ledger import FOLDER, SUFFIX
+from shotbuild.stages.catalogue import GENERATE
 from shotbuild.store.blobs import FolderBlobs
 from shotbuild.store.sweep import sweepable
 from shotbuild.workspace import Workspace
 
-GENERATE = "generate"
 UNKNOWN = "unknown"
 RECORD = "record of "
 READERS = min(8, os.cpu_count() or 1)

@@ -1,7 +1,7 @@
 """takes/<shot>.jsonl ↔ events: one canonical JSON object a line, appended and never rewritten.
 
 Git merges ledgers line by line (`merge=union`), so nothing depends on the order of lines: each event names the events that
-it follows (`after`). Event kinds of a newer version are kept and reported. What the events come to is `plan.choose`'s.
+it follows (`after`). Event kinds of a newer version are kept and reported. What the events come to is `plan.decisions`'s.
 """
 
 from collections.abc import Iterable

@@ -159,13 +159,13 @@ def _taken(workspace: Workspace, words: Sequence[str]) -> list[tuple[str, Take]]
     return [(one.shot, taken(one)) for one in found]
 
 
-def _one_each(taken: list[tuple[str, Take]]) -> list[tuple[str, Take]]:
+def _one_each(found: list[tuple[str, Take]]) -> list[tuple[str, Take]]:
     """Errors: PlanError when two takes of one shot are to stand for it."""
-    shots = [shot for shot, _ in taken]
+    shots = [shot for shot, _ in found]
     twice = next((shot for shot in shots if shots.count(shot) > 1), None)
     if twice is not None:
         raise PlanError(f"one take can stand for {twice}, and several were named", hint="name one of them")
-    return taken
+    return found
 
 
 def _say(workspace: Workspace, about: Sequence[tuple[str, Take | None]], decision: Decision) -> list[Said]:

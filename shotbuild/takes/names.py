@@ -13,6 +13,8 @@ from fnmatch import fnmatchcase
 from shotbuild.errors import PlanError, nearest
 from shotbuild.plan.choose import CHOICE_WORDS
 from shotbuild.records import ShotState, Take
+from shotbuild.spec.kinds import NAME
+from shotbuild.spec.ledger import FOLDER, SUFFIX
 from shotbuild.workspace import Workspace
 
 CODE = 8
@@ -35,6 +37,14 @@ class Meant:
 def states(workspace: Workspace) -> dict[str, ShotState]:
     """What the ledgers of all generated shots come to."""
     return {shot.name: workspace.rooms.ledgers.of(shot.name) for shot in workspace.project.shots if shot.plate is None}
+
+
+def states_gone(workspace: Workspace, known: Mapping[str, ShotState]) -> dict[str, ShotState]:
+    """What the ledgers come to whose shot the specs no longer have, under this or a later name. known: today's shots."""
+    now = {*known, *(name for state in known.values() for name in state.formerly)}
+    files = sorted(workspace.rooms.inside(FOLDER).glob(f"*{SUFFIX}"))
+    names = [file.name.removesuffix(SUFFIX) for file in files]
+    return {name: workspace.rooms.ledgers.of(name) for name in names if name not in now and re.fullmatch(NAME, name)}
 
 
 def meant(workspace: Workspace, words: Sequence[str]) -> list[Meant]:

@@ -14,9 +14,8 @@ from shotbuild.errors import BytesLost, PlanError, StoreError
 from shotbuild.plan.choose import Choice
 from shotbuild.records import Decision, LedgerEvent, ShotState, Take
 from shotbuild.spec.events import TAKE, exact, whole, written
-from shotbuild.spec.ledger import FOLDER, SUFFIX
 from shotbuild.spec.shapes import PinRow, PriceRow, StreamRow, Whole
-from shotbuild.takes.names import codes, meant, several, shots_meant, states
+from shotbuild.takes.names import codes, meant, several, shots_meant, states, states_gone
 from shotbuild.units import decimal_text
 from shotbuild.workspace import Workspace
 
@@ -120,7 +119,7 @@ class _Asked:
 
 def _asked(workspace: Workspace, words: Sequence[str], *, gone: bool) -> _Asked:
     known = states(workspace)
-    left = _gone(workspace, known) if gone else {}
+    left = states_gone(workspace, known) if gone else {}
     asked = _Asked({**left, **known}, set() if words else {*left, *known}, set())
     names: list[str] = []
 
@@ -155,14 +154,6 @@ def _several(
     if any(char in word for char in WIDE):
         return {name for name in (*left, *known) if fnmatchcase(name, word)} or set(shots_meant(workspace, [word]))
     return {word} if word in left else None
-
-
-def _gone(workspace: Workspace, known: Mapping[str, ShotState]) -> dict[str, ShotState]:
-    """What the ledgers come to whose shot the specs no longer have, under this or a later name."""
-    now = {*known, *(name for state in known.values() for name in state.formerly)}
-    files = sorted(workspace.rooms.inside(FOLDER).glob(f"*{SUFFIX}"))
-    names = [name for file in files if (name := file.name.removesuffix(SUFFIX)) not in now]
-    return {name: workspace.rooms.ledgers.of(name) for name in names}
 
 
 def _rows(

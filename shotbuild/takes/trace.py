@@ -41,7 +41,7 @@ from shotbuild.spec.ledger import FOLDER, SUFFIX, ledger_file, read_events
 from shotbuild.stages.catalogue import GENERATE
 from shotbuild.takes.adopt import regular
 from shotbuild.takes.decide import HERE
-from shotbuild.takes.names import states
+from shotbuild.takes.names import states, states_gone
 from shotbuild.units import counted
 from shotbuild.workspace import Workspace
 
@@ -394,12 +394,7 @@ class _Search:
 def _all_states(workspace: Workspace) -> dict[str, ShotState]:
     """Of today's shots, then of the ledgers whose shots the specs no longer have, so that nothing that Git has is lost."""
     found = states(workspace)
-    names = {*found, *(name for state in found.values() for name in state.formerly)}
-    for file in sorted(workspace.rooms.inside(FOLDER).glob(f"*{SUFFIX}")):
-        name = file.name.removesuffix(SUFFIX)
-        if name not in names and re.fullmatch(NAME, name):
-            found[name] = workspace.rooms.ledgers.of(name)
-    return found
+    return {**found, **states_gone(workspace, found)}
 
 
 def _said(found: _Found) -> tuple[Said, ...]:
