@@ -3,12 +3,15 @@
 ShotbuildError            expected: a message, no traceback
   SpecError        2      YAML, lock or ledger; always has a Location       SpecErrors  2   all of one run together
   PlanError        2      cycle, unknown target, recipe without a pin       PluginError 2
-  ProviderError    1      ProviderRefused: never retried · ProviderUnavailable: retried
+  ProviderError    1      refused, nothing was made:  ProviderRefused · Moderated · PinGone · KeyRefused · OutOfFunds
+                          not now, nothing was made:  RateLimited · DailyCap
+                          did not answer:             ProviderUnavailable · AddressExpired
+                          accepted, then gave nothing: VendorFault · BadTake
   ProcessError     1      argv, exit code or signal, last lines of stderr   Cancelled: stopped because it was asked to
   MediaError       1      a picture or sound file is not what it has to be
   StoreError       1      the store cannot be used    BytesLost: a blob is missing or does not match its digest
   GateError        3      --frozen, --strict, checks
-  NeedsPerson      5      decisions that contradict each other
+  NeedsPerson      5      decisions that contradict each other    FateUnknown: a paid request that may have been accepted
   LimitReached     6      budget or take limit
 anything else      70     our bug                      InternalError: one that the other steps survived
 """
@@ -16,6 +19,7 @@ anything else      70     our bug                      InternalError: one that t
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Self
 
 EXCERPT_WIDTH = 100
 
@@ -99,8 +103,52 @@ class ProviderRefused(ProviderError):
     """The provider will not make this; asking again unchanged is pointless."""
 
 
+class Moderated(ProviderRefused):
+    """The provider will not show this: its rules on content say no. Never asked again unchanged."""
+
+
+class PinGone(ProviderRefused):
+    """The model or version that was pinned is no longer offered. It is never replaced by another one."""
+
+
+class KeyRefused(ProviderRefused):
+    """The key is missing, wrong, or may not do this: nothing more is asked of this provider."""
+
+
+class OutOfFunds(ProviderRefused):
+    """The account has no money left: nothing more is asked of this provider."""
+
+
 class ProviderUnavailable(ProviderError):
-    """The provider did not answer this time."""
+    """The provider did not answer this time, or not in words that can be read."""
+
+
+class RateLimited(ProviderError):
+    """The provider said: not so many, not so fast. Nothing was made. wait: seconds, None = it does not say."""
+
+    wait: float | None = None
+
+    @classmethod
+    def after(cls, wait: float | None, message: str, *, cause: str | None = None) -> Self:
+        error = cls(message, cause=cause)
+        error.wait = wait
+        return error
+
+
+class DailyCap(RateLimited):
+    """The quota of a day is used up: hours, not seconds."""
+
+
+class VendorFault(ProviderError):
+    """The provider accepted the request and then failed by its own fault: a new attempt is worth it."""
+
+
+class AddressExpired(ProviderUnavailable):
+    """The address that the provider gave for the output no longer holds; a new one can be asked for."""
+
+
+class BadTake(ProviderError):
+    """What the provider handed over is no take: a web page, an empty file, half a clip, the wrong length."""
 
 
 class ProcessError(ShotbuildError):
@@ -133,6 +181,10 @@ class NeedsPerson(ShotbuildError):
     """Only a person can say how it goes on, such as which of two approvals holds."""
 
     exit_code = 5
+
+
+class FateUnknown(NeedsPerson):
+    """A paid request left, and nobody knows whether it was accepted. It is never sent again unasked."""
 
 
 class InternalError(ShotbuildError):

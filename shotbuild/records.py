@@ -353,11 +353,13 @@ FREE = Price(amount=Fraction(0), currency="USD", exact=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """A request that a provider has accepted. id: opaque, the provider's own; submitted: ISO 8601, UTC."""
+    """A request that a provider has accepted. id: opaque, the provider's own; submitted: ISO 8601, UTC; links: what else
+    the provider gave to find it by, such as addresses; never in a key."""
 
     provider: str
     id: str
     submitted: str
+    links: Fields = Fields()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

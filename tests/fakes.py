@@ -16,7 +16,7 @@ from shotbuild.engine.events import Event
 from shotbuild.errors import MediaError
 from shotbuild.media.profiles import PROFILES
 from shotbuild.plugins import Registry
-from shotbuild.providers.interface import Model, Receipt, Request, Status, Workplace, request_fields
+from shotbuild.providers.interface import Model, Objection, Receipt, Request, Wish, Workplace, request_fields
 from shotbuild.records import FREE, Answer, Fields, Footage, Operation, Price, Tool, fields
 from shotbuild.rooms import Rooms
 from shotbuild.spec.fields import choice
@@ -70,13 +70,10 @@ class FakeProvider:
     def has_sound(self, model: str, settings: Fields) -> bool:
         return settings.get("sound") == "scratch"
 
-    def submit(self, request: Request, workplace: Workplace) -> Operation:
-        return Operation(provider=self.name, id=request.recipe[:8], submitted="")
+    def objections(self, model: str, wish: Wish) -> tuple[Objection, ...]:
+        return ()
 
-    def poll(self, request: Request, operation: Operation, workplace: Workplace) -> Status:
-        return Status.DONE
-
-    def fetch(self, request: Request, operation: Operation, workplace: Workplace, into: Path) -> Receipt:
+    def make(self, request: Request, workplace: Workplace, into: Path) -> Receipt:
         into.write_text(f"take of {request.recipe}")
         return Receipt(sent=request_fields(request), answered=Fields(), pin=None, charged=None)
 

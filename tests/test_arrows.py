@@ -36,6 +36,7 @@ ALONE = {
     "typer": "cli",
     "rich": "cli",
     "subprocess": "host",
+    "httpx": "host",
 }
 # filelock has two homes, for the reason that shotbuild/README.md gives.
 SHARED = {"filelock": {"host", "engine"}}

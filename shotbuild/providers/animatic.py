@@ -2,13 +2,22 @@
 
 import pickle
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from shotbuild.errors import ProcessError, ShotbuildError
 from shotbuild.host import process
-from shotbuild.providers.interface import Model, Receipt, Request, Status, Workplace, request_fields
-from shotbuild.records import FREE, Fields, Operation, Price
+from shotbuild.providers.interface import (
+    Model,
+    Objection,
+    Receipt,
+    Request,
+    Strength,
+    Wish,
+    Workplace,
+    request_fields,
+)
+from shotbuild.records import FREE, Fields, Price
 from shotbuild.spec.fields import choice
 
 STORYBOARD = Model(
@@ -29,6 +38,7 @@ STORYBOARD = Model(
     extension="mp4",
     uses=("ffmpeg",),
     shows=("project", "shot", "title"),
+    strength=Strength.BITS,
 )  # fmt: skip
 
 
@@ -42,13 +52,10 @@ class Animatic:
     def has_sound(self, model: str, settings: Fields) -> bool:
         return settings.get("sound") == "scratch"
 
-    def submit(self, request: Request, workplace: Workplace) -> Operation:
-        return Operation(provider=self.name, id=request.recipe[:16], submitted="")
+    def objections(self, model: str, wish: Wish) -> Iterable[Objection]:
+        return ()
 
-    def poll(self, request: Request, operation: Operation, workplace: Workplace) -> Status:
-        return Status.DONE
-
-    def fetch(self, request: Request, operation: Operation, workplace: Workplace, into: Path) -> Receipt:
+    def make(self, request: Request, workplace: Workplace, into: Path) -> Receipt:
         """Draws in a process of its own: takes are drawn side by side on all cores, and a plan imports no numpy."""
         order = workplace.folder / "order"
         order.write_bytes(pickle.dumps((request, workplace.ffmpeg, into)))

@@ -1,17 +1,15 @@
-"""Asks a provider for one take. Knows the three calls of a provider; what is drawn or sent is the provider's own."""
+"""Asks a provider on this machine for one take; what services make is driven by `engine.operations`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shotbuild.digest import canonical
-from shotbuild.errors import Cancelled, MediaError, ProviderRefused, ProviderUnavailable
+from shotbuild.errors import Cancelled, InternalError, MediaError
 from shotbuild.media.probe import probe
-from shotbuild.providers.interface import Provider, Receipt, Request, Status, Workplace, request_fields
+from shotbuild.providers.interface import Provider, Receipt, Request, Workplace, is_local, request_fields
 from shotbuild.records import Answer, Fields, Format, Operation, fields
 from shotbuild.stages.interface import Work
 from shotbuild.units import parse_rate, parse_size
-
-POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +22,16 @@ class Generate:
 
     def run(self, work: Work) -> Answer:
         provider = self.providers[work.pins[0].provider]
+        if not is_local(provider):
+            raise InternalError(f"{provider.name} is a service, and was asked as if it were on this machine")
         request = request_of(work)
         folder = work.into / "workplace"
         folder.mkdir()
         workplace = Workplace(ffmpeg=work.ffmpeg, folder=folder, cancel=work.cancel)
         if work.cancel.is_set():
             raise Cancelled(f"{provider.name} was not asked, because the build was stopped")
-        operation = provider.submit(request, workplace)
-        while (status := provider.poll(request, operation, workplace)) is Status.RUNNING:
-            if work.cancel.wait(POLL_SECONDS):
-                raise Cancelled(f"waiting for {provider.name} was stopped")
-        if status is Status.REFUSED:
-            raise ProviderRefused(f"{provider.name} refused to make this take")
-        if status is Status.GONE:
-            raise ProviderUnavailable(f"{provider.name} no longer knows operation {operation.id}")
-        receipt = provider.fetch(request, operation, workplace, work.into / work.outputs[0])
+        receipt = provider.make(request, workplace, work.into / work.outputs[0])
+        operation = Operation(provider=provider.name, id=work.action[:16], submitted="")
         record = record_text(provider.name, request, operation, receipt)
         return Answer(operation=operation, pin=receipt.pin, charged=receipt.charged, record=record)
 

@@ -12,7 +12,7 @@ import pytest
 
 from shotbuild.errors import Cancelled
 from shotbuild.providers.animatic import STORYBOARD, Animatic
-from shotbuild.providers.interface import Request, Status, Workplace
+from shotbuild.providers.interface import Request, Workplace
 from shotbuild.providers.storyboard import sound
 from shotbuild.providers.storyboard.chance import Chance
 from shotbuild.providers.storyboard.draw import encode_argv
@@ -31,9 +31,7 @@ def workplace(tmp_path: Path) -> Workplace:
 
 def make(wanted: Request, workplace: Workplace, into: Path) -> Path:
     provider = Animatic()
-    operation = provider.submit(wanted, workplace)
-    assert provider.poll(wanted, operation, workplace) is Status.DONE
-    provider.fetch(wanted, operation, workplace, into)
+    provider.make(wanted, workplace, into)
     return into
 
 

@@ -1,0 +1,421 @@
+"""The door to the network: one call at a time, never repeated, keys added on the way out and taken out of all that is kept.
+
+A `Connection` is what an adapter is handed for one operation. Whoever drives it waits and tries again; here is only said
+how a call ended, and for the one that costs money: whether it may have arrived. Outputs are fetched into a file that a later
+call goes on with. Loaded when something is asked of a service, because httpx takes a while to import.
+"""
+
+import hashlib
+import ipaddress
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urljoin, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+
+from shotbuild import __version__
+from shotbuild.errors import AddressExpired, BadTake, FateUnknown, KeyRefused, ProviderError, ProviderUnavailable
+from shotbuild.host.wire import Call, Part, Reply
+from shotbuild.records import Digest
+
+LARGEST_ANSWER = 512 << 20
+"""Bytes of one answer: services that send a take along in JSON stay well below."""
+INLINE = 4096
+"""Longer texts in a request are kept by their digest: pictures in base64 are in the store already."""
+HIDDEN = "•••"
+CHUNK = 1 << 18
+REDIRECTS = 5
+CUTS = 4
+_NEVER_LEFT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+    httpx.ProxyError,
+    httpx.LocalProtocolError,
+    httpx.InvalidURL,
+)
+_NO_TAKE = ("text/html", "application/xhtml", "text/plain", "application/json", "application/xml", "text/xml", "text/css")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A service as it is reached from here. address: of its API; origins: others that may be sent its key; headers: of each
+    call, the keys among them; fault: which kind of no a reply is; secrets: texts that may stand nowhere."""
+
+    name: str
+    address: str
+    origins: tuple[str, ...] = ()
+    headers: Callable[[], Mapping[str, str]]
+    fault: Callable[[Reply], ProviderError | None]
+    secrets: tuple[str, ...] = ()
+
+
+class Payment(Enum):
+    """How the call that costs money ended."""
+
+    NONE = "was not made"
+    UNSENT = "never left"
+    REFUSED = "was refused"
+    UNKNOWN = "may have arrived"
+    ACCEPTED = "was accepted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Of one download. size: bytes; seconds: for all of it."""
+
+    size: int = 16 << 30
+    seconds: float = 3600
+
+
+class Network:
+    """The connections of one build. Closed by its maker. verify: as httpx takes it."""
+
+    def __init__(self, *, verify: bool | str = True) -> None:
+        waits = httpx.Timeout(60, connect=15, write=300, pool=60)
+        head = {"User-Agent": f"shotbuild/{__version__}"}
+        self._kept = httpx.Client(timeout=waits, headers=head, verify=verify, limits=httpx.Limits(max_connections=64))
+        # A kept connection may have been closed at the other end without our knowing: what is paid for gets a fresh one.
+        fresh = httpx.Limits(max_connections=64, max_keepalive_connections=0)
+        self._fresh = httpx.Client(timeout=httpx.Timeout(120, connect=15), headers=head, verify=verify, limits=fresh)
+
+    def connect(self, account: Account, before: Callable[[str], None] | None = None) -> "Connection":
+        """before: told what is about to be paid for, as text without keys; when it raises, nothing leaves."""
+        return Connection(self._kept, self._fresh, account, before)
+
+    def close(self) -> None:
+        self._kept.close()
+        self._fresh.close()
+
+
+class Connection:
+    """`wire.Http` for one operation. payment: how its paid call ended; last: the answer to the newest call, as text without
+    keys."""
+
+    def __init__(
+        self, kept: httpx.Client, fresh: httpx.Client, account: Account, before: Callable[[str], None] | None
+    ) -> None:
+        self._kept, self._fresh, self._account, self._before = kept, fresh, account, before
+        self.payment = Payment.NONE
+        self.last = ""
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        form: tuple[tuple[str, Part], ...] = (),
+        raw: Path | None = None,
+        bare: bool = False,
+        allow: tuple[int, ...] = (),
+    ) -> Reply:
+        call = Call(
+            method=method,
+            url=self._absolute(url),
+            query=query or {},
+            headers=headers or {},
+            body=body,
+            form=form,
+            raw=raw,
+            bare=bare,
+        )
+        reply = self._made(self._kept, call)
+        return reply if reply.status in allow else self._checked(reply)
+
+    def get(self, url: str, query: Mapping[str, str] | None = None, *, allow: tuple[int, ...] = ()) -> Reply:
+        return self.send("GET", url, query=query, allow=allow)
+
+    def pay(
+        self,
+        url: str,
+        body: Mapping[str, Any],
+        *,
+        method: str = "POST",
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        if self.payment is not Payment.NONE:
+            raise RuntimeError(f"the adapter of {self._account.name} pays twice in one submit")
+        if self._before is None:
+            raise RuntimeError(f"the adapter of {self._account.name} pays outside of submit")
+        call = Call(method=method, url=self._absolute(url), query=query or {}, headers=headers or {}, body=body, bare=False)
+        self._before(self.shown(frozen(call)))
+        self.payment = Payment.UNKNOWN
+        try:
+            reply = self._made(self._fresh, call)
+        except ProviderUnavailable as error:
+            if isinstance(error.__cause__, _NEVER_LEFT):
+                self.payment = Payment.UNSENT
+                raise
+            raise self._unknown(error.cause or error.message) from error
+        try:
+            self._checked(reply)
+        except ProviderUnavailable as error:
+            # It arrived, and what came back says neither yes nor no.
+            raise self._unknown(f"{error.message}: {error.cause}" if error.cause else error.message) from error
+        except ProviderError:
+            self.payment = Payment.REFUSED
+            raise
+        self.payment = Payment.ACCEPTED
+        return reply
+
+    def shown(self, text: str) -> str:
+        """A text without keys, and without the signatures in addresses."""
+        carried = [part for value in self._headers().values() for part in (value, value.partition(" ")[2])]
+        for secret in sorted({*self._account.secrets, *carried}, key=len, reverse=True):
+            if len(secret) >= 8:
+                text = text.replace(secret, HIDDEN)
+        return text
+
+    # --- outputs --------------------------------------------------------------------------------------------------------
+
+    def fetch(self, url: str, into: Path, *, bare: bool, limits: Limits) -> Digest:
+        """Fetches an output into a file, going on from what of it is there already. Errors: AddressExpired, BadTake for what
+        cannot be a take, ProviderUnavailable when it was cut off: called again, it goes on from there."""
+        deadline = time.monotonic() + limits.seconds
+        url = self._absolute(url)
+        for cut in range(CUTS):
+            before = into.stat().st_size if into.exists() else 0
+            try:
+                return self._fetched(url, into, before, bare, limits, deadline)
+            except httpx.HTTPError as error:
+                gained = into.exists() and into.stat().st_size > before
+                if not gained or cut == CUTS - 1:
+                    raise self._unanswered(error, "the output was cut off") from error
+        raise AssertionError("the loop returns or raises")
+
+    def _fetched(self, url: str, into: Path, have: int, bare: bool, limits: Limits, deadline: float) -> Digest:
+        hashed = hashlib.sha256()
+        if have:
+            with into.open("rb") as stream:
+                while chunk := stream.read(CHUNK):
+                    hashed.update(chunk)
+        with self._following(url, {"Range": f"bytes={have}-"} if have else {}, bare) as reply:
+            if reply.status_code == 416 and have and _total(reply) == have:
+                return Digest(sha256=hashed.hexdigest(), size=have)
+            self._check_output(reply)
+            goes_on = have > 0 and reply.status_code == 206 and _starts(reply) == have
+            if have and not goes_on:
+                have, hashed = 0, hashlib.sha256()
+                if reply.status_code == 206:
+                    into.unlink()
+                    raise httpx.RemoteProtocolError("another part came than was asked for")
+            with into.open("ab" if goes_on else "wb") as stream:
+                size = self._poured(reply, stream, hashed, have, limits, deadline)
+        if size == 0:
+            raise BadTake(f"{self._account.name} handed over an empty file")
+        return Digest(sha256=hashed.hexdigest(), size=size)
+
+    def _poured(
+        self, reply: httpx.Response, stream: IO[bytes], hashed: Any, size: int, limits: Limits, deadline: float
+    ) -> int:
+        for chunk in reply.iter_raw(CHUNK):
+            stream.write(chunk)
+            hashed.update(chunk)
+            size += len(chunk)
+            if size > limits.size:
+                raise BadTake(f"the output of {self._account.name} is larger than {limits.size} bytes")
+            if time.monotonic() > deadline:
+                raise ProviderUnavailable(f"the output of {self._account.name} took longer than {limits.seconds:.0f} s")
+        return size
+
+    def _check_output(self, reply: httpx.Response) -> None:
+        kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if reply.status_code in (401, 403, 404, 410):
+            raise AddressExpired(f"the address of the output no longer holds ({reply.status_code})")
+        if not 200 <= reply.status_code < 300:
+            raise ProviderUnavailable(f"{self._account.name} did not hand the output over ({reply.status_code})")
+        if kind.startswith(_NO_TAKE):
+            raise BadTake(f"{self._account.name} handed over `{kind}`, not a clip")
+
+    @contextmanager
+    def _following(self, url: str, headers: Mapping[str, str], bare: bool) -> Iterator[httpx.Response]:
+        for _ in range(REDIRECTS + 1):
+            self._check_target(url)
+            carried = {} if bare or not self._own(url) else dict(self._headers())
+            plain = {"Accept-Encoding": "identity", **carried, **headers}
+            with self._kept.stream("GET", url, headers=plain, follow_redirects=False) as reply:
+                self._check_peer(url, reply)
+                if not reply.is_redirect:
+                    yield reply
+                    return
+                url = urljoin(url, reply.headers["location"])
+        raise BadTake(f"the output of {self._account.name} is behind more than {REDIRECTS} redirects")
+
+    def _check_target(self, url: str) -> None:
+        """An output comes over https and from a public place, or from where the service itself was said to be."""
+        parts = urlsplit(url)
+        if _origin(url) == _origin(self._account.address):
+            return
+        if parts.scheme != "https" or not parts.hostname:
+            raise BadTake(f"the output of {self._account.name} is not offered over https", cause=self.shown(_bare(url)))
+        try:
+            found = socket.getaddrinfo(parts.hostname, parts.port or 443, proto=socket.IPPROTO_TCP)
+        except (OSError, UnicodeError) as error:
+            if _proxied(parts.hostname):
+                return
+            raise ProviderUnavailable(f"{parts.hostname} is not to be found", cause=str(error)) from error
+        for *_, address in found:
+            self._refuse_private(str(address[0]), url)
+
+    def _check_peer(self, url: str, reply: httpx.Response) -> None:
+        """The same once more of whom we really talk to: a name may lead elsewhere the second time."""
+        stream = reply.extensions.get("network_stream")
+        peer = stream.get_extra_info("server_addr") if stream is not None else None
+        host = urlsplit(url).hostname or ""
+        if peer and _origin(url) != _origin(self._account.address) and not _proxied(host):
+            self._refuse_private(str(peer[0]), url)
+
+    def _refuse_private(self, address: str, url: str) -> None:
+        if not ipaddress.ip_address(address.partition("%")[0]).is_global:
+            raise BadTake(
+                f"the output of {self._account.name} leads into a private network",
+                cause=f"{self.shown(_bare(url))} is {address}",
+            )
+
+    # --- calls ----------------------------------------------------------------------------------------------------------
+
+    def _absolute(self, url: str) -> str:
+        return url if urlsplit(url).scheme else f"{self._account.address}/{url.lstrip('/')}"
+
+    def _own(self, url: str) -> bool:
+        return _origin(url) in {_origin(each) for each in (self._account.address, *self._account.origins)}
+
+    def _headers(self) -> Mapping[str, str]:
+        return self._account.headers()
+
+    def _made(self, client: httpx.Client, call: Call) -> Reply:
+        if not call.bare and not self._own(call.url):
+            raise ProviderError(
+                f"the key of {self._account.name} is not sent to {urlsplit(call.url).hostname}",
+                cause="that is none of the places where the service is",
+            )
+        if call.bare:
+            self._check_target(call.url)
+        headers = {**({} if call.bare else self._headers()), **call.headers}
+        if call.raw is not None:
+            # Addresses to upload to take no chunked transfer.
+            headers["Content-Length"] = str(call.raw.stat().st_size)
+        try:
+            with ExitStack() as opened:
+                sent = client.stream(
+                    call.method,
+                    call.url,
+                    params=dict(call.query) or None,
+                    headers=headers,
+                    **_content(call, opened),
+                    follow_redirects=False,
+                )
+                with sent as reply:
+                    content = self._read(reply)
+                    kept = {name.lower(): value for name, value in reply.headers.items()}
+                    answer = Reply(reply.status_code, kept, content, self._account.name)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise self._unanswered(error, "it did not answer") from error
+        self.last = self.shown(answer.content[: LARGEST_ANSWER >> 4].decode("utf-8", "replace"))
+        return answer
+
+    def _read(self, reply: httpx.Response) -> bytes:
+        content = bytearray()
+        for chunk in reply.iter_bytes():
+            content += chunk
+            if len(content) > LARGEST_ANSWER:
+                raise httpx.ReadError(f"the answer is larger than {LARGEST_ANSWER} bytes")
+        return bytes(content)
+
+    def _checked(self, reply: Reply) -> Reply:
+        fault = self._account.fault(reply)
+        if fault is not None:
+            raise self._told(fault)
+        if reply.ok:
+            return reply
+        cause = self.shown(reply.text[:300]) or None
+        if reply.status in (401, 403):
+            raise KeyRefused(f"{self._account.name} does not take the key ({reply.status})", cause=cause)
+        raise ProviderUnavailable(f"{self._account.name} answered {reply.status}", cause=cause)
+
+    def _told(self, error: ProviderError) -> ProviderError:
+        error.message = self.shown(error.message)
+        error.cause = error.cause and self.shown(error.cause)
+        return error
+
+    def _unanswered(self, error: Exception, what: str) -> ProviderUnavailable:
+        cause = self.shown(f"{type(error).__name__}: {error}")
+        return ProviderUnavailable(f"{self._account.name} was asked, and {what}", cause=cause)
+
+    def _unknown(self, cause: str) -> FateUnknown:
+        return FateUnknown(f"nobody knows whether {self._account.name} accepted the request", cause=cause)
+
+
+def frozen(call: Call) -> str:
+    """A call as JSON text, for the record: long texts, such as pictures, by their digest."""
+    said: dict[str, Any] = {"method": call.method, "url": call.url, "query": dict(call.query)}
+    said |= {"headers": dict(call.headers), "body": short(call.body)}
+    return json.dumps({name: value for name, value in said.items() if value}, ensure_ascii=False, sort_keys=True)
+
+
+def short(value: Any) -> Any:
+    """A JSON value whose long texts are replaced by what they are."""
+    if isinstance(value, str) and len(value) > INLINE:
+        return f"sha256:{hashlib.sha256(value.encode()).hexdigest()} ({len(value)} characters)"
+    if isinstance(value, Mapping):
+        return {name: short(item) for name, item in value.items()}
+    return [short(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _content(call: Call, opened: ExitStack) -> dict[str, Any]:
+    if call.body is not None:
+        return {"json": call.body}
+    if call.raw is not None:
+        return {"content": _pieces(opened.enter_context(call.raw.open("rb")))}
+    if call.form:
+        return {"files": [(name, _part(part, opened)) for name, part in call.form]}
+    return {}
+
+
+def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
+    while chunk := stream.read(CHUNK):
+        yield chunk
+
+
+def _part(part: Part, opened: ExitStack) -> Any:
+    if isinstance(part.content, Path):
+        stream = opened.enter_context(part.content.open("rb"))
+        return (part.name or part.content.name, stream, part.kind or "application/octet-stream")
+    return (None, part.content)
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+
+
+def _bare(url: str) -> str:
+    return url.partition("?")[0]
+
+
+def _proxied(host: str) -> bool:
+    return bool(getproxies().get("https") or getproxies().get("all")) and not proxy_bypass(host)
+
+
+def _starts(reply: httpx.Response) -> int | None:
+    """Where the part begins that came, by `Content-Range: bytes 100-199/200`."""
+    word = reply.headers.get("content-range", "").removeprefix("bytes ").partition("-")[0]
+    return int(word) if word.isdigit() else None
+
+
+def _total(reply: httpx.Response) -> int | None:
+    word = reply.headers.get("content-range", "").rpartition("/")[2]
+    return int(word) if word.isdigit() else None

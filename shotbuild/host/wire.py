@@ -1,0 +1,158 @@
+"""What goes over the network and comes back, as plain values, and the calls that a provider may make of it.
+
+Knows no HTTP library: adapters import this, and `host.network` alone opens connections.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from shotbuild.errors import ProviderUnavailable
+
+
+@dataclass(frozen=True)
+class Body:
+    """Parsed JSON that a service sent, read without trust. value: whatever it was; what: the service, for messages."""
+
+    value: Any
+    what: str = "the service"
+
+    def at(self, *path: str | int) -> Any:
+        """What stands at a path of names and positions; None where there is nothing of that kind."""
+        value = self.value
+        for part in path:
+            if isinstance(part, str) and isinstance(value, dict):
+                value = value.get(part)
+            elif isinstance(part, int) and isinstance(value, list) and -len(value) <= part < len(value):
+                value = value[part]
+            else:
+                return None
+        return value
+
+    def word(self, *path: str | int) -> str:
+        """Text at a path, `""` where there is none."""
+        value = self.at(*path)
+        return value if isinstance(value, str) else ""
+
+    def text(self, *path: str | int) -> str:
+        """Text at a path. Errors: ProviderUnavailable where there is none: the answer cannot be read."""
+        value = self.at(*path)
+        if isinstance(value, str) and value:
+            return value
+        raise ProviderUnavailable(
+            f"{self.what} answered without `{'.'.join(map(str, path))}`", cause=json.dumps(self.value)[:300]
+        )
+
+    def number(self, *path: str | int) -> float | None:
+        """A number at a path, also where it is written as text; None where there is none."""
+        value = self.at(*path)
+        try:
+            return None if isinstance(value, bool) or value is None else float(value)
+        except (TypeError, ValueError):
+            return None
+
+    def rows(self, *path: str | int) -> "Iterator[Body]":
+        """The members of a list at a path; none where there is no list."""
+        value = self.at(*path)
+        for row in value if isinstance(value, list) else ():
+            yield Body(row, self.what)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer. status: of HTTP; headers: names in lower case; content: whole, decoded; what: the service's name."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    what: str = "the service"
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    @cached_property
+    def json(self) -> Body:
+        """The content as JSON; a Body of None when it is none."""
+        try:
+            return Body(json.loads(self.content), self.what)
+        except (ValueError, RecursionError):
+            return Body(None, self.what)
+
+    @property
+    def text(self) -> str:
+        """The beginning of the content, for messages."""
+        return self.content[:2000].decode("utf-8", "replace").strip()
+
+    @property
+    def wait(self) -> float | None:
+        """Seconds that `Retry-After` asks for; None when it says nothing or is a date."""
+        try:
+            return max(0.0, float(self.headers.get("retry-after", "")))
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One part of a multipart form. content: text, or the path of a file that is streamed; name, kind: of that file."""
+
+    content: str | Path
+    name: str = ""
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request as it leaves, but for its keys. url: absolute; query: added to it; body: JSON; form: multipart, in order;
+    raw: a file that is the whole body; bare: sent without the keys, to an address that a service gave for this one call."""
+
+    method: str
+    url: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
+    form: tuple[tuple[str, Part], ...] = ()
+    raw: Path | None = None
+    bare: bool = False
+
+
+class Http(Protocol):
+    """The calls that an adapter makes. Paths are relative to the service's address; absolute addresses are allowed within
+    its own origins, and anywhere with `bare=True`. No call waits or repeats; errors of the service are raised by its own
+    `fault`, ProviderUnavailable where it did not answer."""
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        form: tuple[tuple[str, Part], ...] = (),
+        raw: Path | None = None,
+        bare: bool = False,
+        allow: tuple[int, ...] = (),
+    ) -> Reply:
+        """A call that costs nothing and may be made again: polls, look-ups, uploads, cancelling. allow: statuses that are an
+        answer here and no error, such as 404 for what is gone."""
+        ...
+
+    def get(self, url: str, query: Mapping[str, str] | None = None, *, allow: tuple[int, ...] = ()) -> Reply: ...
+
+    def pay(
+        self,
+        url: str,
+        body: Mapping[str, Any],
+        *,
+        method: str = "POST",
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """The one call of `submit` that costs money: written down before it leaves, and made once. Errors: FateUnknown when
+        it may have arrived and no answer came back."""
+        ...
