@@ -123,7 +123,9 @@ class Call:
 class Http(Protocol):
     """The calls that an adapter makes. Paths are relative to the service's address; absolute addresses are allowed within
     its own origins, and anywhere with `bare=True`. No call waits or repeats; errors of the service are raised by its own
-    `fault`, ProviderUnavailable where it did not answer."""
+    `fault`, ProviderUnavailable where it did not answer. known: the service's `variables` of the environment."""
+
+    known: Mapping[str, str]
 
     def send(
         self,

@@ -286,14 +286,15 @@ class Local(Offer, Protocol):
 
 class Service(Offer, Protocol):
     """A provider elsewhere. address: of its API, https, no slash at the end; variable: of the environment that names another
-    one (a region, a proxy, a test); origins: others that its key may be sent to; keys: variables of the environment that
-    hold the keys, each word a list of names of which one is enough, in order; pace: seconds between polls, as the service
-    asks; finds: how a lost submit is found."""
+    one (a region, a proxy, a test); origins: others that its key may be sent to; keys: sets of variables of the environment
+    that hold its key, of which one complete set is enough; variables: others that it needs and that are no secret, such as a
+    project (`http.known` has them); pace: seconds between polls, as the service asks; finds: how a lost submit is found."""
 
     address: str
     variable: str
     origins: tuple[str, ...]
     keys: tuple[tuple[str, ...], ...]
+    variables: tuple[str, ...]
     pace: float
     finds: Finds
 
