@@ -49,7 +49,8 @@ _NO_TAKE = ("text/html", "application/xhtml", "text/plain", "application/json", 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """A service as it is reached from here. address: of its API; origins: others that may be sent its key; headers: of each
-    call, the keys among them; fault: which kind of no a reply is; secrets: texts that may stand nowhere."""
+    call, the keys among them; fault: which kind of no a reply is; secrets: texts that may stand nowhere; known: what
+    the environment says besides, such as a project."""
 
     name: str
     address: str
@@ -57,6 +58,7 @@ class Account:
     headers: Callable[[], Mapping[str, str]]
     fault: Callable[[Reply], ProviderError | None]
     secrets: tuple[str, ...] = ()
+    known: Mapping[str, str] = field(default_factory=dict)
 
 
 class Payment(Enum):
@@ -105,6 +107,7 @@ class Connection:
         self, kept: httpx.Client, fresh: httpx.Client, account: Account, before: Callable[[str], None] | None
     ) -> None:
         self._kept, self._fresh, self._account, self._before = kept, fresh, account, before
+        self.known = account.known
         self.payment = Payment.NONE
         self.last = ""
 

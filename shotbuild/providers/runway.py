@@ -121,6 +121,7 @@ class Runway:
     variable = "RUNWAYML_BASE_URL"
     origins: tuple[str, ...] = ()
     keys = (("RUNWAYML_API_SECRET",),)
+    variables: tuple[str, ...] = ()
     pace = 5.0
     finds = Finds.NO
 

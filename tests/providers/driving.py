@@ -62,6 +62,7 @@ def account(service: Service) -> Account:
         headers=lambda: service.headers(keys, time.time()),
         fault=service.fault,
         secrets=tuple(keys.values()),
+        known={name: os.environ[name] for name in service.variables if name in os.environ},
     )
 
 
