@@ -1,12 +1,18 @@
 """Which provider and model makes which shot, and what every pin of a project resolves to. Reads no files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
 
+from shotbuild.engine.lanes import LaneRules
+from shotbuild.engine.operations import Terms
 from shotbuild.plan.materials import Generator
-from shotbuild.providers.interface import Model, Provider
+from shotbuild.providers.interface import Model, Provider, Service, is_service
 from shotbuild.records import FREE, Lock, Pin, Price, Project, ProviderUse, Shot, Step, Tool
+
+AT_ONCE = 4
+"""Operations at once where neither the project nor the service's own table says."""
 
 
 @dataclass(frozen=True)
@@ -30,25 +36,63 @@ class Casting:
         return Lock(providers=tuple(sorted(pins.items())), tools=tuple((tool.name, tool) for tool in tools))
 
     def price(self, step: Step) -> Price:
-        """What one run of a step costs; only those that generate cost anything."""
-        if not step.generates:
+        """What one run of a step costs; only those that ask a provider cost anything."""
+        if step.use is None:
             return FREE
-        pin = step.recipe.pins[0]
+        use, pin = self._uses.get(step.use), step.recipe.pins[0]
+        if use is not None and use.price is not None:
+            seconds = Fraction(step.recipe.parameters.integer("frames")) / step.recipe.parameters.fraction("rate")
+            return Price(amount=use.price.amount * seconds, currency=use.price.currency, exact=False)
         return self.providers[pin.provider].price(pin.model, step.recipe.parameters)
 
     def lane(self, step: Step) -> tuple[str, int] | None:
-        """The project's name of the provider that a step asks and how many takes it works on at once; None = no limit."""
-        use = self._uses.get(step.shots[0]) if step.generates else None
-        return None if use is None or use.at_once is None else (use.name, use.at_once)
+        """The project's name of the local provider that a step asks and how many takes it works on at once; None = no
+        limit."""
+        use = self._uses.get(step.use or "")
+        return None if use is None or use.at_once is None or self._service(step) is not None else (use.name, use.at_once)
+
+    def terms(self, step: Step) -> Terms | None:
+        """How a step asks its service; None = it asks none."""
+        service = self._service(step)
+        if service is None:
+            return None
+        use, pin = self._uses.get(step.use or ""), step.recipe.pins[0]
+        model = service.models.get(pin.model)
+        at_once = (None if use is None else use.at_once) or (None if model is None else model.at_once) or AT_ONCE
+        per_minute = (None if use is None else use.per_minute) or (None if model is None else model.per_minute)
+        sequences = self._sequences.get(step.shots[0] if step.shots else "", ())
+        rules = LaneRules(provider=service.name, model=pin.model, at_once=at_once, per_minute=per_minute)
+        terms = Terms(
+            service=service, rules=rules, priority=step.priority, sequence=next(iter(sequences), ""), sequences=sequences
+        )
+        if use is None:
+            return terms
+        stall_after = terms.stall_after if use.stall_after is None else float(use.stall_after)
+        return replace(terms, stall_after=stall_after, on_stall=use.on_stall, attempts=use.attempts)
+
+    def _service(self, step: Step) -> Service | None:
+        if step.use is None:
+            return None
+        provider = self.providers.get(step.recipe.pins[0].provider)
+        return provider if provider is not None and is_service(provider) else None
 
     @cached_property
     def _uses(self) -> dict[str, ProviderUse]:
-        uses = {use.name: use for use in self.project.providers}
-        return {shot.name: uses[shot.provider] for shot in self.project.shots if shot.plate is None}
+        return {use.name: use for use in self.project.providers}
+
+    @cached_property
+    def _sequences(self) -> dict[str, tuple[str, ...]]:
+        """Which sequences show a shot."""
+        found: dict[str, tuple[str, ...]] = {}
+        for sequence in self.project.sequences:
+            for shot in dict.fromkeys(clip.shot for clip in sequence.clips):
+                found[shot] = (*found.get(shot, ()), sequence.name)
+        return found
 
     def _generator(self, shot: Shot, ffmpeg: Pin) -> Generator:
         provider, model = self._provider(shot), self._model(shot)
         return Generator(
+            use=shot.provider,
             pins=(model.pin(provider.name), *((ffmpeg,) if "ffmpeg" in model.uses else ())),
             extension=model.extension,
             sound=provider.has_sound(model.name, shot.settings),
@@ -56,7 +100,7 @@ class Casting:
         )
 
     def _provider(self, shot: Shot) -> Provider:
-        return self.providers[self._uses[shot.name].use]
+        return self.providers[self._uses[shot.provider].use]
 
     def _model(self, shot: Shot) -> Model:
         models = self._provider(shot).models

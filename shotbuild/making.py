@@ -10,16 +10,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from shotbuild.casting import Casting
-from shotbuild.engine.build import Orders, Report, build
+from shotbuild.engine.build import Done, Orders, Report, build
 from shotbuild.engine.estimate import Bill, bill
 from shotbuild.engine.events import Event, Failed, Linked, Skipped
 from shotbuild.engine.execute import Workshop, clear_leftovers, execute
+from shotbuild.engine.journal import Phase
 from shotbuild.errors import BytesLost, GateError, ShotbuildError, StoreError
 from shotbuild.host import files
 from shotbuild.plan.graph import Plan
 from shotbuild.plan.shoot import CHOOSE
 from shotbuild.plugins import Registry
-from shotbuild.records import Lock, Project, Step
+from shotbuild.purchasing import Lines, counter
+from shotbuild.records import Lock, Price, Project, Step
 from shotbuild.rooms import Rooms
 from shotbuild.spec.lockfile import FILE as LOCK_FILE
 from shotbuild.spec.lockfile import differences, extended
@@ -104,9 +106,14 @@ def make(
         skipped=report.skipped,
         linked=linked,
         present=present,
-        cost=bill(done.result.price for done in ran),
+        cost=bill(_cost(done) for done in ran),
         seconds=time.monotonic() - began,
     )
+
+
+def _cost(done: Done) -> Price:
+    charged = done.result.charged
+    return done.result.price if charged is None or charged.amount is None else charged
 
 
 def _allowed(_: Step) -> ShotbuildError | None:
@@ -201,6 +208,8 @@ def _run(
     work = rooms.folder("work")
     own = work / f"{os.getpid()}-{time.monotonic_ns()}"
     with ExitStack() as held:
+        lines = Lines()
+        held.callback(lines.close)
         # Nobody may look for leftovers between the making of a lock file and its locking.
         with files.locked(rooms.folder("locks") / "work.lock"):
             clear_leftovers(work)
@@ -215,14 +224,18 @@ def _run(
                 cancel=cancel,
             )
 
+            buys = any(casting.terms(step) is not None for step in plan.steps)
+            desk = counter(project, rooms, casting, shop, lines, options.max_cost, hear) if buys else None
             orders = Orders(
                 source=rooms.source,
                 bring=rooms.bring,
                 lookup=rooms.lookup,
                 lane=casting.lane,
+                terms=casting.terms,
+                counter=desk,
                 price=casting.price,
                 run=lambda action: execute(action, shop),
-                record=rooms.record,
+                record=rooms.record if desk is None else partial(_entered, rooms),
                 actions=rooms.actions,
                 locks=rooms.folder("locks"),
                 jobs=options.jobs or _cores(),
@@ -230,10 +243,21 @@ def _run(
                 fail_fast=options.fail_fast,
                 cancel=cancel,
                 hear=hear,
+                clock=rooms.clock,
             )
             return build(plan, orders)
         finally:
             shutil.rmtree(own, ignore_errors=True)
+
+
+def _entered(rooms: Rooms, done: Done) -> None:
+    """Records a step, and for what was bought, that nothing more is to be done for it."""
+    rooms.record(done)
+    if done.step.use is None:
+        return
+    entry = rooms.journal.open(done.key)
+    if entry is not None and entry.phase is Phase.FETCHED:
+        rooms.journal.done(entry.id)
 
 
 def _link(

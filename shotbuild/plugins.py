@@ -4,23 +4,60 @@ Built-in stages stand in `stages.catalogue` as `module:object`, as entry points 
 needs to know a stage's version and fields, but not the libraries that it works with.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
 from shotbuild.errors import PluginError
 from shotbuild.media.profiles import PROFILES
-from shotbuild.providers.animatic import Animatic
 from shotbuild.providers.interface import Provider
 from shotbuild.records import Profile
 from shotbuild.stages.catalogue import GENERATE, STAGES, Entry
 from shotbuild.stages.interface import Stage
 
-PROVIDERS: Mapping[str, Provider] = {"animatic": Animatic()}
+PROVIDERS: Mapping[str, str] = {
+    "animatic": "shotbuild.providers.animatic:Animatic",
+    "runway": "shotbuild.providers.runway:Runway",
+    "replicate": "shotbuild.providers.replicate:Replicate",
+    "fal": "shotbuild.providers.fal:Fal",
+    "luma": "shotbuild.providers.luma:Luma",
+    "luma-legacy": "shotbuild.providers.luma_legacy:LumaLegacy",
+    "vertex": "shotbuild.providers.vertex:Vertex",
+    "kling": "shotbuild.providers.kling:Kling",
+    "kling-legacy": "shotbuild.providers.kling_legacy:KlingLegacy",
+    "seedance": "shotbuild.providers.seedance:Seedance",
+    "wan": "shotbuild.providers.wan:Wan",
+    "minimax": "shotbuild.providers.minimax:MiniMax",
+    "xai": "shotbuild.providers.xai:Xai",
+    "topaz": "shotbuild.providers.topaz:Topaz",
+}
+"""Classes, made when a project names them: a plan must not wait for the price lists of services that it does not use."""
 
 Offered = TypeVar("Offered")
+
+
+class Lazy(Mapping[str, Offered]):
+    """Values by name that are made when they are first asked for. makers: name → what makes it."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], Offered]]) -> None:
+        self._makers, self._made = makers, dict[str, Offered]()
+
+    def __getitem__(self, name: str) -> Offered:
+        if name not in self._made:
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._makers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +87,25 @@ class Registry:
 
 def registry() -> Registry:
     """Errors: PluginError when two packages offer the same name, or one cannot be imported."""
+    providers: dict[str, Callable[[], Provider]] = {name: partial(_provider, where) for name, where in PROVIDERS.items()}
     return Registry(
-        providers=_joined("provider", PROVIDERS, "shotbuild.providers"),
-        stages=_joined("stage", STAGES, "shotbuild.stages"),
-        profiles=_joined("profile", PROFILES, "shotbuild.profiles"),
+        providers=Lazy(_joined("provider", providers, "shotbuild.providers", lambda offered: lambda: offered)),
+        stages=_joined("stage", STAGES, "shotbuild.stages", _itself),
+        profiles=_joined("profile", PROFILES, "shotbuild.profiles", _itself),
     )
 
 
-def _joined(kind: str, built_in: Mapping[str, Offered], group: str) -> dict[str, Offered]:
-    """The built-in table and what packages offer under an entry point group."""
+def _provider(where: str) -> Provider:
+    made: Provider = load(where, "a provider")()
+    return made
+
+
+def _itself(offered: Offered) -> Offered:
+    return offered
+
+
+def _joined(kind: str, built_in: Mapping[str, Offered], group: str, entry: Callable[[Any], Offered]) -> dict[str, Offered]:
+    """The built-in table and what packages offer under an entry point group. entry: what the table has of an object."""
     joined = dict(built_in)
     owner = dict.fromkeys(built_in, "shotbuild")
     for point in sorted(entry_points(group=group), key=lambda point: (point.name, point.value)):
@@ -70,7 +117,7 @@ def _joined(kind: str, built_in: Mapping[str, Offered], group: str) -> dict[str,
                 hint=f"uninstall one of them, for example `pip uninstall {package}`",
             )
         owner[point.name] = package
-        joined[point.name] = load(point.value, f"{kind} {point.name!r} of {package}")
+        joined[point.name] = entry(load(point.value, f"{kind} {point.name!r} of {package}"))
     return joined
 
 

@@ -109,13 +109,21 @@ class Format:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderUse:
-    """A provider under the project's own name. use: the provider's name; settings: its own fields; model: None = default."""
+    """A provider under the project's own name. use: the provider's name; settings: its own fields; model: None = default;
+    at_once, per_minute: how many takes it may work on, and how many may be asked for in a minute, None = what its service
+    allows; stall_after: seconds; on_stall: `leave`, `wait` or `cancel`; attempts: at most, for one take; price: of a second,
+    in place of the list's."""
 
     name: str
     use: str
     model: str | None
     at_once: int | None
     settings: Fields
+    per_minute: int | None = None
+    stall_after: Fraction | None = None
+    on_stall: str = "leave"
+    attempts: int = 3
+    price: Money | None = None
     location: Location = field(compare=False)
 
 
@@ -130,9 +138,22 @@ class Reference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finish:
-    """One finishing stage that was asked for. stage: its name; settings: its fields."""
+    """One finishing stage that was asked for. stage: its name; settings: its fields; provider: the project's name of the
+    provider that does it, whose model's fields the settings are then, None = it is done here; model: as in `Shot`."""
 
     stage: str
+    settings: Fields
+    provider: str | None = None
+    model: str | None = None
+    location: Location = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fallback:
+    """Who may make a shot's takes when its own provider cannot. provider, model, settings: as in `Shot`."""
+
+    provider: str
+    model: str | None
     settings: Fields
     location: Location = field(compare=False)
 
@@ -143,7 +164,7 @@ class Shot:
 
     seed: None = derived from the names; takes: how many to make; continues: the shot on whose last frame it starts;
     settings: the provider's own fields; priority: higher runs earlier; fit: how a picture of another shape is placed;
-    moved: the name that it had before.
+    moved: the name that it had before; fallbacks: in the order in which they are asked.
     """
 
     name: str
@@ -164,6 +185,7 @@ class Shot:
     priority: int
     fit: str
     moved: str | None = None
+    fallbacks: tuple[Fallback, ...] = ()
     location: Location = field(compare=False)
 
 
@@ -228,10 +250,12 @@ class Deliverable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """limit: the most that may be spent, None = nothing was said; takes_per_shot: the most takes of one shot."""
+    """limit: the most that may be spent, None = nothing was said; takes_per_shot: the most takes of one shot; sequences: the
+    most that may be spent on the shots of one."""
 
     limit: Money | None
     takes_per_shot: int
+    sequences: tuple[tuple[str, Money], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,7 +332,8 @@ class Step:
     """A Recipe and what it reads. name: unique in the plan; inputs: name → origin; outputs: file names it makes.
 
     cites: name → origin of what its result names but does not read; bound by digest into its parameters;
-    shots, sequence, deliverable: what it belongs to, for people and selectors; asking: of a step that asks a provider.
+    shots, sequence, deliverable: what it belongs to, for people and selectors; asking: of a step that makes a take; use: the
+    project's name of the provider that it asks, None = it asks nobody.
     """
 
     name: str
@@ -319,6 +344,7 @@ class Step:
     sequence: str | None = None
     deliverable: str | None = None
     asking: Asking | None = None
+    use: str | None = None
     cites: tuple[tuple[str, Origin], ...] = ()
     priority: int = 0
     tags: tuple[str, ...] = ()
@@ -326,7 +352,7 @@ class Step:
 
     @property
     def generates(self) -> bool:
-        """Whether it asks a provider for a take."""
+        """Whether it makes a take."""
         return self.asking is not None
 
 
@@ -400,9 +426,10 @@ class Take:
 
     ordinal, first_seed: as in `Asking`; asked: digest of its request but for ordinal and seed, so that takes of one recipe
     have one; action: digest of the action that made it; output: the name under which that gives the video; video: its
-    bytes; record: of its Answer, None where there is none; seconds: exact length of the picture; sound: has it any;
-    foreign: it was made elsewhere, so asked and action are empty; made: ISO 8601, UTC; line: the event as it is written,
-    which says everything else.
+    bytes; record: of its Answer, None where there is none; seconds: exact length of the picture as it is used, which is what
+    was asked for; sound: has it any; foreign: it was made elsewhere, so asked and action are empty; made: ISO 8601, UTC;
+    instead: a provider that the shot names only as a fallback made it; line: the event as it is written, which says
+    everything else.
     """
 
     id: str
@@ -420,6 +447,7 @@ class Take:
     sound: bool
     foreign: bool
     made: str
+    instead: bool = False
     line: str = field(repr=False)
     location: Location = field(compare=False)
 

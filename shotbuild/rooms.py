@@ -14,6 +14,8 @@ from typing import TypeVar
 
 from shotbuild.digest import manifest, of_file
 from shotbuild.engine.build import Done
+from shotbuild.engine.clock import Clock, RealClock
+from shotbuild.engine.journal import Journal
 from shotbuild.errors import Location, ShotbuildError, SpecError, SpecErrors, StoreError
 from shotbuild.host import files
 from shotbuild.host.memory import Memory, settled, stamp_of
@@ -32,6 +34,7 @@ HIDDEN = ".shotbuild"
 PROBE = 1  # goes up when `media.probe` would say something else of the same bytes
 LINK_DEPTH = 3  # .shotbuild/store/cas/ab
 OUT = "out"
+CLOCK = RealClock()
 Seen = TypeVar("Seen")
 
 
@@ -52,7 +55,7 @@ def _looked(path: Path) -> tuple[Fields, ...]:
 
 class Rooms:
     """root: the project's folder; warn: told of what was mended or is doubtful; identify, measure, hear, look: who
-    looks at an ffmpeg, at a plate, at a sound file and at a take."""
+    looks at an ffmpeg, at a plate, at a sound file and at a take; clock: by which services are waited for."""
 
     def __init__(
         self,
@@ -62,17 +65,19 @@ class Rooms:
         measure: Callable[[Path], Footage] = _measured,
         hear: Callable[[Path], object] = _heard,
         look: Callable[[Path], tuple[Fields, ...]] = _looked,
+        clock: Clock = CLOCK,
     ) -> None:
         self.root = root.resolve()
         self._within = f"{self.root}/".replace("//", "/")
         self.warn = warn
+        self.clock = clock
         self._identify, self._measure, self._hear, self._look = identify, measure, hear, look
         self._sources: dict[str, Digest] = {}
         self._restored: set[str] = set()
 
     def elsewhere(self, root: Path) -> "Rooms":
         """The rooms of another folder, such as one that was checked out, looked at as this one is."""
-        return Rooms(root, self.warn, self._identify, self._measure, self._hear, self._look)
+        return Rooms(root, self.warn, self._identify, self._measure, self._hear, self._look, self.clock)
 
     @cached_property
     def hidden(self) -> Path:
@@ -101,6 +106,10 @@ class Rooms:
     @cached_property
     def actions(self) -> DiskActions:
         return DiskActions(self.hidden / "cache", self.warn)
+
+    @cached_property
+    def journal(self) -> Journal:
+        return Journal(self.hidden / "journal.db")
 
     @cached_property
     def ledgers(self) -> Ledgers:
@@ -238,6 +247,8 @@ class Rooms:
             if take is not None:
                 self._restored.add(wanted.key)
             result = self.actions.get(wanted.key) if take is None else result_of(take)
+            if result is None and step.use is not None:
+                result = self.journal.result(wanted.key)  # it was paid for, and the cache was deleted
             if take is None and result is not None and step.generates and self._was_rejected(step, result):
                 return None
         if result is None or tuple(name for name, _ in result.outputs) != step.outputs:

@@ -25,7 +25,8 @@ from shotbuild.plan.forecast import CACHED, Forecast, forecast
 from shotbuild.plan.gates import disputed, remarks, too_many, unapproved
 from shotbuild.plan.graph import Link, Plan, needed, part
 from shotbuild.plan.materials import Materials
-from shotbuild.plugins import Registry, load, registry
+from shotbuild.plugins import Lazy, Registry, load, registry
+from shotbuild.providers.interface import Model
 from shotbuild.records import Chosen, Digest, Lock, Pin, Price, Project, ShotState, SourceFile, Step, Take
 from shotbuild.revision import checked_out
 from shotbuild.rooms import Rooms
@@ -393,10 +394,14 @@ def _refuse(error: ShotbuildError | None) -> None:
 def tables(registry: Registry) -> spec.Tables:
     """What the written format must know of providers, stages and profiles."""
     return spec.Tables(
-        providers={name: provider.models for name, provider in registry.providers.items()},
+        providers=Lazy({name: partial(_models, registry, name) for name in registry.providers}),
         stages={name: entry.fields for name, entry in registry.stages.items() if entry.fields is not None},
         profiles=tuple(registry.profiles),
     )
+
+
+def _models(registry: Registry, name: str) -> Mapping[str, Model]:
+    return registry.providers[name].models
 
 
 def _text(step: Step, source: Callable[[SourceFile], Digest]) -> str:

@@ -17,18 +17,29 @@ RANKS = (
     ("stages",),
     ("engine",),
     ("plugins",),
-    ("ledgers", "rooms", "casting", "standing", "revision", "making", "workspace"),
+    ("ledgers", "rooms", "casting", "purchasing", "standing", "revision", "making", "workspace"),
     ("takes", "keeping"),
     ("cli",),
 )
-TOGETHER = {"records", "digest", "units", "ledgers", "rooms", "casting", "standing", "revision", "making", "workspace"}
+TOGETHER = {
+    "records",
+    "digest",
+    "units",
+    "ledgers",
+    "rooms",
+    "casting",
+    "purchasing",
+    "standing",
+    "revision",
+    "making",
+    "workspace",
+}
 ALONE = {
     "yaml": "spec",
     "jinja2": "spec",
     "msgspec": "spec",
     "networkx": "plan",
     "diskcache": "store",
-    "sqlite3": "store",
     "ffmpeg": "media",
     "av": "media",
     "PIL": "providers",
@@ -38,8 +49,8 @@ ALONE = {
     "subprocess": "host",
     "httpx": "host",
 }
-# filelock has two homes, for the reason that shotbuild/README.md gives.
-SHARED = {"filelock": {"host", "engine"}}
+# Some libraries have two homes, for the reason that shotbuild/README.md gives.
+SHARED = {"filelock": {"host", "engine"}, "sqlite3": {"store", "engine"}}
 
 
 def rank(room: str) -> int:

@@ -3,7 +3,21 @@
 from typing import Protocol
 
 from shotbuild.cli import console
-from shotbuild.engine.events import Event, Failed, Finished, Linked, Planned, Skipped, Started, Waiting, Warned
+from shotbuild.engine.events import (
+    Event,
+    Failed,
+    Finished,
+    Found,
+    Held,
+    Linked,
+    Planned,
+    Polled,
+    Skipped,
+    Stalled,
+    Started,
+    Waiting,
+    Warned,
+)
 from shotbuild.errors import printable, render
 from shotbuild.making import Built
 
@@ -51,6 +65,14 @@ def describe(event: Event) -> str | None:
             return f"  start    {step.name}"
         case Waiting(step=step):
             return f"  wait     {step.name}: another build is making it"
+        case Polled(step=step, word=word, progress=progress):
+            return f"  runs     {step.name}: {printable(word)}" + ("" if progress is None else f", {progress} %")
+        case Held(step=step, seconds=seconds, why=why):
+            return f"  held     {step.name} and what waits behind it, for {seconds:.0f} s: {printable(why)}"
+        case Stalled(step=step, seconds=seconds):
+            return f"  stalled  {step.name}: it has not moved for {seconds:.0f} s"
+        case Found(step=step, operation=operation):
+            return f"  found    {step.name}: its answer was lost, the service has it as {printable(operation)}"
         case Finished(step=step, result=result, ran=True):
             # A step counts the takes of its recipe, a ledger all of a shot: the digest is the name that both know.
             take = f"  {step.shots[0]}@{result.outputs[0][1].short}" if step.generates else ""
@@ -74,6 +96,14 @@ def as_json(event: Event) -> dict[str, object]:
             return {"event": "started", "step": step.name, "stage": step.recipe.stage}
         case Waiting(step=step):
             return {"event": "waiting", "step": step.name}
+        case Polled(step=step, word=word, progress=progress):
+            return {"event": "polled", "step": step.name, "word": word, "progress": progress}
+        case Held(step=step, seconds=seconds, why=why):
+            return {"event": "held", "step": step.name, "seconds": round(seconds, 3), "why": why}
+        case Stalled(step=step, seconds=seconds):
+            return {"event": "stalled", "step": step.name, "seconds": round(seconds, 3)}
+        case Found(step=step, operation=operation):
+            return {"event": "found", "step": step.name, "operation": operation}
         case Finished(step=step, result=result, ran=ran):
             outputs = {name: digest.sha256 for name, digest in result.outputs}
             milliseconds = result.milliseconds if ran else 0

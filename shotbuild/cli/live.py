@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from shotbuild.cli.display import describe
-from shotbuild.engine.events import Event, Failed, Finished, Planned, Skipped, Started, Waiting
+from shotbuild.engine.events import Event, Failed, Finished, Planned, Polled, Skipped, Started, Waiting
 
 
 class LiveView:
@@ -29,7 +29,7 @@ class LiveView:
 
     def hear(self, event: Event) -> None:
         self._count(event)
-        if not isinstance(event, Started):
+        if not isinstance(event, Started | Polled):
             text = describe(event)
             if text is not None:
                 self._console.print(Text(text, style="bold" if isinstance(event, Failed) else ""))
@@ -42,6 +42,9 @@ class LiveView:
                 self._running[step.name] = (step.recipe.stage, time.monotonic())
             case Waiting(step=step):
                 self._running[step.name] = ("waits for another build", time.monotonic())
+            case Polled(step=step, word=word, progress=progress):
+                said = word if progress is None else f"{word}, {progress} %"
+                self._running[step.name] = (said, self._running.get(step.name, ("", time.monotonic()))[1])
             case Finished(step=step, ran=ran):
                 self._running.pop(step.name, None)
                 self._ended, self._ran = self._ended + 1, self._ran + ran

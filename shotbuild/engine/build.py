@@ -1,23 +1,29 @@
 """The loop: steps become ready when what they need is done, are looked up, and run only when nobody has made them.
 
-One thread decides; a pool of threads executes. A result is recorded when its outputs are in the store, so a killed build
-loses at most the steps that were running. Builds of several processes share the work: each action is locked by its digest.
+One thread decides; a pool of threads executes, and what services make goes through `operations`, which asks for no thread
+while it waits. A result is recorded when its outputs are in the store, so a killed build loses at most the steps that were
+running. Builds of several processes share the work: each action is locked by its digest.
 """
 
 import heapq
 import threading
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
 
 from filelock import FileLock
 
 from shotbuild.digest import manifest, of_text
+from shotbuild.engine.clock import Clock, RealClock
 from shotbuild.engine.events import Event, Failed, Finished, Planned, Skipped, Started, Waiting
+from shotbuild.engine.operations import Bought, Counter, Operations, Purchase, Terms
 from shotbuild.errors import Cancelled, InternalError, ShotbuildError
 from shotbuild.host import files
 from shotbuild.plan.bind import Wanted, bind, wanted
@@ -32,16 +38,18 @@ CONTENDED_SECONDS = 0.1
 class Orders:
     """How to build. source: a project file → its digest; bring: the same bytes into the store.
 
-    lookup: a bound step → a result whose bytes are all there; lane: the provider that a step asks, and how many
-    it takes at once; price: what one run of a step costs; run: executes one action; refuse: why a missing step may not be
-    made; record: told of each step with its result, before anyone else; locks: folder of lock files; jobs: how many run
-    at once.
+    lookup: a bound step → a result whose bytes are all there; lane: of a step that asks a provider on this machine, and how
+    many that takes at once; terms: of a step that asks a service, None = it does not; counter: where those are bought;
+    price: what one run of a step costs; run: executes one action; refuse: why a missing step may not be made; record: told
+    of each step with its result, before anyone else; locks: folder of lock files; jobs: how many run at once.
     """
 
     source: Callable[[SourceFile], Digest]
     bring: Callable[[SourceFile, Digest], None]
     lookup: Callable[[Wanted], ActionResult | None]
     lane: Callable[[Step], tuple[str, int] | None]
+    terms: Callable[[Step], Terms | None]
+    counter: Counter | None
     price: Callable[[Step], Price]
     run: Callable[[Action], ActionResult]
     record: "Callable[[Done], None]"
@@ -52,6 +60,7 @@ class Orders:
     fail_fast: bool
     cancel: threading.Event
     hear: Callable[[Event], None]
+    clock: Clock = field(default_factory=RealClock)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +113,13 @@ def build(plan: Plan, orders: Orders) -> Report:
     return _Build(plan, orders).loop()
 
 
+def bring_sources(wanted: Wanted, bring: Callable[[SourceFile, Digest], None]) -> None:
+    """Has the project files that a step reads brought into the store."""
+    for name, origin in wanted.step.inputs:
+        if isinstance(origin, SourceFile):
+            bring(origin, dict(wanted.action.inputs)[name])
+
+
 def _in_words(error: ShotbuildError, job: _Job) -> ShotbuildError:
     """A stage sees its inputs as files called by their digests; people know them by path or by step."""
     error = copy(error)
@@ -115,7 +131,7 @@ def _in_words(error: ShotbuildError, job: _Job) -> ShotbuildError:
     return error
 
 
-def _bug(error: Exception) -> ShotbuildError:
+def _bug(error: BaseException) -> ShotbuildError:
     told = "".join(traceback.format_exception(error)).strip().splitlines()
     message = f"a bug: {type(error).__name__}: {error}"
     return InternalError(message, cause="\n".join(told[-6:]), hint="please report it, with the spec of the step")
@@ -131,8 +147,12 @@ class _Build:
             for name in set(upstream(step)):
                 self.readers.setdefault(name, []).append(step)
         self.ready: list[tuple[int, int, Step]] = []
+        self.asking: deque[Step] = deque()
         self.contended: list[_Job] = []
+        self.ended: SimpleQueue[Future[Any]] = SimpleQueue()
         self.running: dict[Future[ActionResult], _Job] = {}
+        self.operations = None if orders.counter is None else Operations(orders.counter, self.ended)
+        self.bought: dict[Purchase, _Job] = {}
         self.making: dict[str, _Job] = {}
         self.done: dict[str, Done] = {}
         self.failed: dict[str, Failed] = {}
@@ -145,7 +165,7 @@ class _Build:
                 self._push(step)
         with ThreadPoolExecutor(self.orders.jobs, thread_name_prefix="step") as pool:
             try:
-                while self.ready or self.running or self.contended:
+                while self.ready or self.asking or self.running or self.contended or self._buying:
                     self._start(pool)
                     self._collect()
             except BaseException:
@@ -168,12 +188,19 @@ class _Build:
             step = heapq.heappop(self.ready)[2]
             if step.name not in self.skipped:
                 self._try(step, partial(self._want, step, pool))
+        while self.asking:
+            step = self.asking.popleft()
+            if step.name not in self.skipped:
+                self._try(step, partial(self._want, step, pool), free=True)
 
-    def _try(self, step: Step, go: Callable[[], None], otherwise: Callable[[], None] = lambda: None) -> None:
-        """Starts a step, unless nothing may be started any more. otherwise: done while every worker is busy."""
+    def _try(
+        self, step: Step, go: Callable[[], None], otherwise: Callable[[], None] = lambda: None, *, free: bool = False
+    ) -> None:
+        """Starts a step, unless nothing may be started any more. otherwise: done while every worker is busy; free: it needs
+        no worker."""
         if self.orders.cancel.is_set() or (self.orders.fail_fast and self.failed):
             self._skip(step, next(iter(self.failed), step.name))
-        elif len(self.running) >= self.orders.jobs:
+        elif not free and len(self.running) >= self.orders.jobs:
             otherwise()
         else:
             try:
@@ -193,8 +220,16 @@ class _Build:
             raise refusal
         elif job.digest in self.making:
             self.making[job.digest].followers.append(job)
+        elif (terms := self.orders.terms(step)) is not None:
+            self._buy(job, terms)
         else:
             self._claim(job, pool)
+
+    def _buy(self, job: _Job, terms: Terms) -> None:
+        if self.operations is None:
+            raise InternalError(f"{job.step.name} asks a service, and nothing is open to buy it with")
+        self.making[job.digest] = job
+        self.bought[self.operations.begin(self._wanted(job), terms)] = job
 
     def _claim(self, job: _Job, pool: ThreadPoolExecutor) -> None:
         """Runs a job unless its lane is full or another process holds its lock; then it is looked at again soon."""
@@ -216,7 +251,9 @@ class _Build:
             return
         self.orders.hear(Started(step=job.step))
         self.making[job.digest] = job
-        self.running[pool.submit(self._run, job)] = job
+        future = pool.submit(self._run, job)
+        self.running[future] = job
+        future.add_done_callback(self.ended.put)
 
     def _lane_is_full(self, step: Step) -> bool:
         lane = self.orders.lane(step)
@@ -224,29 +261,69 @@ class _Build:
 
     def _run(self, job: _Job) -> ActionResult:
         """In a thread of the pool."""
-        for name, origin in job.step.inputs:
-            if isinstance(origin, SourceFile):
-                self.orders.bring(origin, dict(job.action.inputs)[name])
+        bring_sources(self._wanted(job), self.orders.bring)
         try:
             return self.orders.run(job.action)
         except ShotbuildError as error:
             raise _in_words(error, job) from error.__cause__
 
     def _collect(self) -> None:
-        if not self.running:
-            if self.contended:
-                self.orders.cancel.wait(CONTENDED_SECONDS)
+        """Waits for something to end, or for the time of something to come, and takes in all that has ended."""
+        clock, operations = self.orders.clock, self.operations
+        calling = operations is not None and operations.calling
+        if self.running or self.contended or self._buying:
+            due = [clock.now() + CONTENDED_SECONDS] if self.contended else []
+            if operations is not None and (next_ := operations.due()) is not None:
+                due.append(next_)
+            future = clock.wait(self.ended, min(due, default=None), running=bool(self.running) or calling)
+            while future is not None:
+                self._take_in(future)
+                future = None if self.ended.empty() else self.ended.get_nowait()
+        if operations is not None:
+            for bought in operations.turn():
+                self._settle_bought(bought)
+            if self.orders.cancel.is_set() and operations.open:
+                self._abandon()
+
+    def _take_in(self, future: Future[Any]) -> None:
+        if self.operations is not None and self.operations.owns(future):
+            self.operations.returned(future)
             return
-        timeout = CONTENDED_SECONDS if self.contended else None
-        ended, _ = wait(self.running, timeout=timeout, return_when=FIRST_COMPLETED)
-        for future in ended:
-            job = self.running.pop(future)
-            del self.making[job.digest]
-            self._settle(job, future)
+        job = self.running.pop(future)
+        del self.making[job.digest]
+        self._settle(job, future)
+
+    def _settle_bought(self, bought: Bought) -> None:
+        job = self.bought.pop(bought.purchase)
+        del self.making[job.digest]
+        job.lock = bought.purchase.lock
+        if bought.result is not None and bought.purchase.found:
+            self._finish_all(job, bought.result, ran=False)
+        elif bought.result is not None:
+            self._finish_all(job, self._kept(job, bought.result), ran=True)
+        elif isinstance(bought.error, ShotbuildError):
+            self._end(job, _in_words(bought.error, job))
+        else:
+            self._end(job, _bug(bought.error or RuntimeError("it ended without a result")))
+
+    @property
+    def _buying(self) -> bool:
+        return self.operations is not None and self.operations.open
+
+    def _abandon(self) -> None:
+        """The build was stopped: what services are making goes on there, and the next build fetches it."""
+        assert self.operations is not None, "the caller looked"
+        self.operations.stop()
+        for job in self.bought.values():
+            for each in (job, *job.followers):
+                self._skip(each.step, each.step.name)
+        self.bought.clear()
 
     def _keep(self, job: _Job, result: ActionResult) -> ActionResult:
         """Records what an action gave, with what it cost."""
-        result = replace(result, price=self.orders.price(job.step))
+        return self._kept(job, replace(result, price=self.orders.price(job.step)))
+
+    def _kept(self, job: _Job, result: ActionResult) -> ActionResult:
         self.orders.actions.put(job.digest, result, job.text)
         return result
 
@@ -260,12 +337,15 @@ class _Build:
             # A bug, here or in a plug-in, costs its step; what does not need it goes on.
             self._end(job, _bug(error))
             return
-        self._release(job)
+        self._finish_all(job, result, ran=True)
+
+    def _finish_all(self, job: _Job, result: ActionResult, *, ran: bool) -> None:
         for each in (job, *job.followers):
             try:
-                self._finish(each, result, ran=each is job)
+                self._finish(each, result, ran=ran and each is job)
             except ShotbuildError as error:
                 self._fail(each.step, error)
+        self._release(job)
 
     def _end(self, job: _Job, error: ShotbuildError) -> None:
         self._release(job)
@@ -306,6 +386,9 @@ class _Build:
             waiting += self.readers.get(step.name, ())
 
     def _push(self, step: Step) -> None:
+        if self.orders.terms(step) is not None:
+            self.asking.append(step)  # its lane knows the order
+            return
         heapq.heappush(self.ready, (-step.priority, self.rank[step.name], step))
 
     def _wanted(self, job: _Job) -> Wanted:
@@ -323,6 +406,8 @@ class _Build:
 
     def _let_go(self, pool: ThreadPoolExecutor) -> None:
         """Waits for what still runs. What ended well is kept even when the build was interrupted meanwhile."""
+        if self.operations is not None:
+            self.operations.stop()
         pool.shutdown(wait=True, cancel_futures=True)
         for future, job in self.running.items():
             if not future.cancelled() and future.exception() is None:

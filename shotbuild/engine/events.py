@@ -50,6 +50,40 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Polled:
+    """A service says something new of an operation. word: its own; progress: percent, None = unsaid."""
+
+    step: Step
+    word: str
+    progress: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A service asks to wait: nothing more is asked of that model for so many seconds."""
+
+    step: Step
+    seconds: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stalled:
+    """An operation has not moved for so many seconds."""
+
+    step: Step
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A submit whose answer was lost was found again at the service. operation: its id there."""
+
+    step: Step
+    operation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Linked:
     """A result was put under its human name. path: below out/."""
 
@@ -61,4 +95,6 @@ class Warned:
     message: str
 
 
-Event: TypeAlias = Planned | Started | Waiting | Finished | Failed | Skipped | Linked | Warned
+Event: TypeAlias = (
+    Planned | Started | Waiting | Polled | Held | Stalled | Found | Finished | Failed | Skipped | Linked | Warned
+)

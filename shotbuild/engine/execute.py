@@ -33,6 +33,21 @@ class Workshop:
 
 def execute(action: Action, shop: Workshop) -> ActionResult:
     """Runs an action; its outputs are in the store when this returns. Errors: ShotbuildError of the stage or the store."""
+    return _kept(action, shop, shop.stage(action.recipe.stage).run)
+
+
+def receive(action: Action, shop: Workshop, file: Path, answer: Answer) -> ActionResult:
+    """Takes what a service handed over for an action, checks it as its stage does and keeps it. The file stays where it is.
+    Errors: MediaError when it is not what was asked for; StoreError."""
+
+    def take_in(work: Work) -> Answer:
+        files.copy(file, work.into / work.outputs[0])
+        return answer
+
+    return _kept(action, shop, take_in)
+
+
+def _kept(action: Action, shop: Workshop, run: Callable[[Work], Answer | None]) -> ActionResult:
     stage = shop.stage(action.recipe.stage)
     began = time.monotonic()
     try:
@@ -50,7 +65,7 @@ def execute(action: Action, shop: Workshop) -> ActionResult:
             ffmpeg=shop.ffmpeg,
             cancel=shop.cancel,
         )
-        answer = stage.run(work)
+        answer = run(work)
         stage.check(work)
         outputs = tuple((name, shop.blobs.adopt(_made(folder / name))) for name in action.outputs)
         shop.verified.update(digest for _, digest in outputs)

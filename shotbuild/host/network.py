@@ -8,12 +8,11 @@ call goes on with. Loaded when something is asked of a service, because httpx ta
 import hashlib
 import ipaddress
 import json
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urljoin, urlsplit
@@ -22,8 +21,8 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from shotbuild import __version__
-from shotbuild.errors import AddressExpired, BadTake, FateUnknown, KeyRefused, ProviderError, ProviderUnavailable
-from shotbuild.host.wire import Call, Part, Reply
+from shotbuild.errors import AddressExpired, BadTake, Cancelled, FateUnknown, KeyRefused, ProviderError, ProviderUnavailable
+from shotbuild.host.wire import Account, Call, Limits, Part, Payment, Reply
 from shotbuild.records import Digest
 
 LARGEST_ANSWER = 512 << 20
@@ -31,8 +30,13 @@ LARGEST_ANSWER = 512 << 20
 INLINE = 4096
 """Longer texts in a request are kept by their digest: pictures in base64 are in the store already."""
 HIDDEN = "•••"
+SIGNED = re.compile(r"""(https?://[^\s"'\\?]+)\?[^\s"'\\]+""")
+"""Addresses with a query: what stands there signs or opens something, for a while."""
 CHUNK = 1 << 18
+SECRET_HEADERS = ("authorization", "x-api-key", "xi-api-key", "x-goog-api-key", "cookie")
+SHORTEST_SECRET = 6
 REDIRECTS = 5
+ANY = Limits()
 CUTS = 4
 _NEVER_LEFT = (
     httpx.ConnectError,
@@ -44,39 +48,6 @@ _NEVER_LEFT = (
     httpx.InvalidURL,
 )
 _NO_TAKE = ("text/html", "application/xhtml", "text/plain", "application/json", "application/xml", "text/xml", "text/css")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """A service as it is reached from here. address: of its API; origins: others that may be sent its key; headers: of each
-    call, the keys among them; fault: which kind of no a reply is; secrets: texts that may stand nowhere; known: what
-    the environment says besides, such as a project."""
-
-    name: str
-    address: str
-    origins: tuple[str, ...] = ()
-    headers: Callable[[], Mapping[str, str]]
-    fault: Callable[[Reply], ProviderError | None]
-    secrets: tuple[str, ...] = ()
-    known: Mapping[str, str] = field(default_factory=dict)
-
-
-class Payment(Enum):
-    """How the call that costs money ended."""
-
-    NONE = "was not made"
-    UNSENT = "never left"
-    REFUSED = "was refused"
-    UNKNOWN = "may have arrived"
-    ACCEPTED = "was accepted"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """Of one download. size: bytes; seconds: for all of it."""
-
-    size: int = 16 << 30
-    seconds: float = 3600
 
 
 class Network:
@@ -110,6 +81,7 @@ class Connection:
         self.known = account.known
         self.payment = Payment.NONE
         self.last = ""
+        self._carried: set[str] = set()
 
     def send(
         self,
@@ -135,6 +107,9 @@ class Connection:
             bare=bare,
         )
         reply = self._made(self._kept, call)
+        if bare and not reply.ok:
+            # Storage that takes uploads speaks for itself, not for the service: its no says nothing of our key.
+            raise ProviderUnavailable(f"an upload for {self._account.name} was not taken ({reply.status})")
         return reply if reply.status in allow else self._checked(reply)
 
     def get(self, url: str, query: Mapping[str, str] | None = None, *, allow: tuple[int, ...] = ()) -> Reply:
@@ -155,7 +130,7 @@ class Connection:
             raise RuntimeError(f"the adapter of {self._account.name} pays outside of submit")
         call = Call(method=method, url=self._absolute(url), query=query or {}, headers=headers or {}, body=body, bare=False)
         self._before(self.shown(frozen(call)))
-        self.payment = Payment.UNKNOWN
+        self.payment, self.last = Payment.UNKNOWN, ""
         try:
             reply = self._made(self._fresh, call)
         except ProviderUnavailable as error:
@@ -174,32 +149,45 @@ class Connection:
         self.payment = Payment.ACCEPTED
         return reply
 
+    @property
+    def unsent(self) -> bool:
+        return self.payment is Payment.UNSENT
+
+    @property
+    def refused(self) -> bool:
+        return self.payment is Payment.REFUSED
+
     def shown(self, text: str) -> str:
         """A text without keys, and without the signatures in addresses."""
-        carried = [part for value in self._headers().values() for part in (value, value.partition(" ")[2])]
-        for secret in sorted({*self._account.secrets, *carried}, key=len, reverse=True):
-            if len(secret) >= 8:
+        for secret in sorted({*self._account.secrets, *self._carried}, key=len, reverse=True):
+            if len(secret) >= SHORTEST_SECRET:
                 text = text.replace(secret, HIDDEN)
-        return text
+        return SIGNED.sub(rf"\1?{HIDDEN}", text)
 
     # --- outputs --------------------------------------------------------------------------------------------------------
 
-    def fetch(self, url: str, into: Path, *, bare: bool, limits: Limits) -> Digest:
-        """Fetches an output into a file, going on from what of it is there already. Errors: AddressExpired, BadTake for what
-        cannot be a take, ProviderUnavailable when it was cut off: called again, it goes on from there."""
+    def fetch(
+        self, url: str, into: Path, *, bare: bool, limits: Limits = ANY, stop: Callable[[], bool] = lambda: False
+    ) -> Digest:
+        """Fetches an output into a file, going on from what of it is there already. stop: asked now and then.
+
+        Errors: AddressExpired; BadTake for what cannot be a take; ProviderUnavailable when it was cut off: called again, it
+        goes on from there; Cancelled."""
         deadline = time.monotonic() + limits.seconds
         url = self._absolute(url)
         for cut in range(CUTS):
             before = into.stat().st_size if into.exists() else 0
             try:
-                return self._fetched(url, into, before, bare, limits, deadline)
+                return self._fetched(url, into, before, bare, limits, deadline, stop)
             except httpx.HTTPError as error:
                 gained = into.exists() and into.stat().st_size > before
                 if not gained or cut == CUTS - 1:
                     raise self._unanswered(error, "the output was cut off") from error
         raise AssertionError("the loop returns or raises")
 
-    def _fetched(self, url: str, into: Path, have: int, bare: bool, limits: Limits, deadline: float) -> Digest:
+    def _fetched(
+        self, url: str, into: Path, have: int, bare: bool, limits: Limits, deadline: float, stop: Callable[[], bool]
+    ) -> Digest:
         hashed = hashlib.sha256()
         if have:
             with into.open("rb") as stream:
@@ -216,18 +204,27 @@ class Connection:
                     into.unlink()
                     raise httpx.RemoteProtocolError("another part came than was asked for")
             with into.open("ab" if goes_on else "wb") as stream:
-                size = self._poured(reply, stream, hashed, have, limits, deadline)
+                size = self._poured(reply, stream, hashed, have, limits, deadline, stop)
         if size == 0:
             raise BadTake(f"{self._account.name} handed over an empty file")
         return Digest(sha256=hashed.hexdigest(), size=size)
 
     def _poured(
-        self, reply: httpx.Response, stream: IO[bytes], hashed: Any, size: int, limits: Limits, deadline: float
+        self,
+        reply: httpx.Response,
+        stream: IO[bytes],
+        hashed: Any,
+        size: int,
+        limits: Limits,
+        deadline: float,
+        stop: Callable[[], bool],
     ) -> int:
         for chunk in reply.iter_raw(CHUNK):
             stream.write(chunk)
             hashed.update(chunk)
             size += len(chunk)
+            if stop():
+                raise Cancelled("fetching was stopped; the next build goes on with it")
             if size > limits.size:
                 raise BadTake(f"the output of {self._account.name} is larger than {limits.size} bytes")
             if time.monotonic() > deadline:
@@ -276,7 +273,10 @@ class Connection:
     def _check_peer(self, url: str, reply: httpx.Response) -> None:
         """The same once more of whom we really talk to: a name may lead elsewhere the second time."""
         stream = reply.extensions.get("network_stream")
-        peer = stream.get_extra_info("server_addr") if stream is not None else None
+        try:
+            peer = stream.get_extra_info("server_addr") if stream is not None else None
+        except OSError as error:  # it has hung up already
+            raise httpx.ReadError(str(error)) from error
         host = urlsplit(url).hostname or ""
         if peer and _origin(url) != _origin(self._account.address) and not _proxied(host):
             self._refuse_private(str(peer[0]), url)
@@ -297,7 +297,12 @@ class Connection:
         return _origin(url) in {_origin(each) for each in (self._account.address, *self._account.origins)}
 
     def _headers(self) -> Mapping[str, str]:
-        return self._account.headers()
+        """What a call carries; tokens that are made for one call are no less secret than the key that they are made of."""
+        headers = self._account.headers()
+        for name, value in headers.items():
+            if name.lower() in SECRET_HEADERS:
+                self._carried |= {value, value.partition(" ")[2]}
+        return headers
 
     def _made(self, client: httpx.Client, call: Call) -> Reply:
         if not call.bare and not self._own(call.url):
@@ -327,7 +332,7 @@ class Connection:
                     answer = Reply(reply.status_code, kept, content, self._account.name)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._unanswered(error, "it did not answer") from error
-        self.last = self.shown(answer.content[: LARGEST_ANSWER >> 4].decode("utf-8", "replace"))
+        self.last = self.shown(_kept(answer))
         return answer
 
     def _read(self, reply: httpx.Response) -> bytes:
@@ -376,6 +381,13 @@ def short(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: short(item) for name, item in value.items()}
     return [short(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _kept(reply: Reply) -> str:
+    """What an answer said, for the record: long texts, such as a clip in base64, by their digest."""
+    if len(reply.content) > INLINE and reply.json.value is not None:
+        return json.dumps(short(reply.json.value), ensure_ascii=False)
+    return reply.content[: INLINE * 16].decode("utf-8", "replace")
 
 
 def _content(call: Call, opened: ExitStack) -> dict[str, Any]:

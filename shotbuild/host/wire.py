@@ -4,13 +4,14 @@ Knows no HTTP library: adapters import this, and `host.network` alone opens conn
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from shotbuild.errors import ProviderUnavailable
+from shotbuild.errors import ProviderError, ProviderUnavailable
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,39 @@ class Call:
     form: tuple[tuple[str, Part], ...] = ()
     raw: Path | None = None
     bare: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A service as it is reached from here. address: of its API; origins: others that may be sent its key; headers: of each
+    call, the keys among them; fault: which kind of no a reply is; secrets: texts that may stand nowhere; known: what
+    the environment says besides, such as a project."""
+
+    name: str
+    address: str
+    origins: tuple[str, ...] = ()
+    headers: Callable[[], Mapping[str, str]]
+    fault: Callable[[Reply], ProviderError | None]
+    secrets: tuple[str, ...] = ()
+    known: Mapping[str, str] = field(default_factory=dict)
+
+
+class Payment(Enum):
+    """How the call that costs money ended."""
+
+    NONE = "was not made"
+    UNSENT = "never left"
+    REFUSED = "was refused"
+    UNKNOWN = "may have arrived"
+    ACCEPTED = "was accepted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Of one download. size: bytes; seconds: for all of it."""
+
+    size: int = 16 << 30
+    seconds: float = 3600
 
 
 class Http(Protocol):

@@ -9,9 +9,11 @@ from shotbuild.records import Digest, Footage, Origin, Pin, Profile, Shot, ShotS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generator:
-    """Who makes the takes of a shot. pins: its own, then those of the tools it uses; extension: of a take, without dot;
-    sound: do its takes carry sound; shows: which names are seen in the picture and so are part of the recipe."""
+    """Who makes the takes of a shot. use: the project's name for it; pins: its own, then those of the tools it uses;
+    extension: of a take, without dot; sound: do its takes carry sound; shows: which names are seen in the picture and so are
+    part of the recipe."""
 
+    use: str
     pins: tuple[Pin, ...]
     extension: str
     sound: bool

@@ -111,7 +111,7 @@ def generated(
             number=choice.numbers[ordinal],
         )
         name = take_name(shot.name, ordinal)
-        steps.append(_step(shot, name, request.recipe(ordinal), tuple(inputs), (output,), asking))
+        steps.append(_step(shot, name, request.recipe(ordinal), tuple(inputs), (output,), asking, generator.use))
     if choice.stands is None and choice.take is not None:
         kept = _kept(shot, choice.take)
         return [*steps, kept], _film_of(shot, choice.take, kept), choice
@@ -251,6 +251,7 @@ def _step(
     inputs: tuple[tuple[str, Origin], ...],
     outputs: tuple[str, ...],
     asking: Asking | None = None,
+    use: str | None = None,
 ) -> Step:
     return Step(
         name=name,
@@ -259,6 +260,7 @@ def _step(
         outputs=outputs,
         shots=(shot.name,),
         asking=asking,
+        use=use,
         priority=shot.priority,
         tags=shot.tags,
         location=shot.location,

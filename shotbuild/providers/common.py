@@ -150,7 +150,8 @@ def by_status(reply: Reply, message: str, cause: str | None = None) -> ProviderE
     told = f"{message} ({reply.status})"
     if reply.status == 429:
         return RateLimited.after(reply.wait, told, cause=cause)
-    kind = STATUSES.get(reply.status, ProviderUnavailable if reply.status >= 500 else ProviderRefused)
+    refused = 400 <= reply.status < 500
+    kind = STATUSES.get(reply.status, ProviderRefused if refused else ProviderUnavailable)
     return kind(told, cause=cause)
 
 

@@ -218,15 +218,16 @@ class Address:
 class Finds(Enum):
     """How a submit whose answer was lost can be found again. The value is what people read."""
 
-    BY_ID = "by the id that shotbuild chose"
+    BY_ID = "by an id that was known before it was asked"
     BY_LIST = "in the service's list of operations"
     NO = "not at all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
-    """A submit whose answer was lost. request: what was asked; sent: the JSON that left; since: ISO 8601, UTC, when it left;
-    known: ids of operations that are accounted for, which it cannot be."""
+    """A submit whose answer was lost. request: what was asked; sent: the call that left (`method`, `url`, `body`, …) without
+    keys, long texts by their digest; since: ISO 8601, UTC, when it left; known: ids of operations that are accounted for,
+    which it cannot be."""
 
     request: Request
     sent: Mapping[str, object]
@@ -319,7 +320,8 @@ class Service(Offer, Protocol):
         ...
 
     def find(self, doubt: Doubt, http: Http) -> Operation | None:
-        """The operation that a lost submit became. None = there is none to be seen. Not called with Finds.NO."""
+        """The operation that a lost submit became. None = there is none to be seen. Not called with Finds.NO. It may finish
+        what was accepted with calls that cost nothing, such as an upload that comes after the payment."""
         ...
 
 

@@ -245,6 +245,10 @@ def exact(text: str) -> Fraction:
 
 def _take(shot: str, row: Row, line: str, location: Location) -> Take:
     length = next((stream.seconds for stream in row.streams if stream.kind == "video"), None)
+    asked = row.recipe.parameters
+    if not row.foreign and asked.frames is not None and asked.rate is not None:
+        # Services hand over a few frames more or less than they were asked for; a cut has what was asked for.
+        length = str(asked.frames / exact(asked.rate))
     return Take(
         id=row.id,
         after=row.after,

@@ -4,6 +4,11 @@ import json
 from typing import Any
 
 
+def parse_decimals(text: str) -> Any:
+    """The same of what a service said: numbers with a point come as text, as they are written. Errors: ValueError."""
+    return json.loads(text, parse_float=str, parse_constant=str)
+
+
 def parse_plain(text: str) -> Any:
     """Errors: ValueError, also for what is nested too deep and for halves of characters, which no file can hold."""
     try:

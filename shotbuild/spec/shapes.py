@@ -26,6 +26,17 @@ class StreamRow(Struct, frozen=True):
     rate: str | int | None = None
 
 
+class LengthRow(Struct, frozen=True):
+    """How long a take was asked to be; other recipes have neither."""
+
+    frames: Natural | None = None
+    rate: str | None = None
+
+
+class ShortRecipeRow(Struct, frozen=True):
+    parameters: LengthRow
+
+
 class Row(Struct, frozen=True):
     """Names are those of the event."""
 
@@ -44,6 +55,7 @@ class Row(Struct, frozen=True):
     streams: tuple[StreamRow, ...]
     foreign: bool
     at: str
+    recipe: ShortRecipeRow
 
 
 class PriceRow(Struct, frozen=True):
@@ -89,4 +101,4 @@ class Whole(Row, frozen=True):
     milliseconds: Natural
     operation: OperationRow | None
     pin: PinsRow
-    recipe: RecipeRow
+    recipe: RecipeRow  # type: ignore[assignment]  # all of it

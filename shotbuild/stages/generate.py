@@ -2,14 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 from shotbuild.digest import canonical
 from shotbuild.errors import Cancelled, InternalError, MediaError
 from shotbuild.media.probe import probe
-from shotbuild.providers.interface import Provider, Receipt, Request, Workplace, is_local, request_fields
+from shotbuild.providers.common import length_for
+from shotbuild.providers.interface import Model, Provider, Receipt, Request, Workplace, is_local, request_fields
 from shotbuild.records import Answer, Fields, Format, Operation, fields
 from shotbuild.stages.interface import Work
 from shotbuild.units import parse_rate, parse_size
+
+SHORT_FRAMES, SHORT_SHARE = 2, Fraction(2, 100)
+LONG_SECONDS, LONG_SHARE = Fraction(1, 2), Fraction(10, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,10 @@ class Generate:
 
     def check(self, work: Work) -> None:
         request = request_of(work)
+        provider = self.providers[work.pins[0].provider]
+        if not is_local(provider):
+            self._check_length(work, request, provider.models[request.model])
+            return
         found = probe(work.into / work.outputs[0]).video
         size, rate = (found.width, found.height), found.rate
         wanted = (request.format.size.width, request.format.size.height)
@@ -45,6 +54,18 @@ class Generate:
                 "the take is not what was asked for",
                 cause=f"asked: {request.frames} frames {wanted[0]}x{wanted[1]} at {request.format.rate}; "
                 f"got: {found.frames} frames {size[0]}x{size[1]} at {rate}",
+            )
+
+    def _check_length(self, work: Work, request: Request, model: Model) -> None:
+        """Services keep to seconds, not to frames: a take may be as much shorter as a cut can fill with its last frame."""
+        found = probe(work.into / work.outputs[0]).video
+        asked = length_for(model, request.seconds)
+        short = max(SHORT_FRAMES / request.format.rate, asked * SHORT_SHARE)
+        if not request.seconds - short <= found.seconds <= asked + max(LONG_SECONDS, asked * LONG_SHARE):
+            raise MediaError(
+                "the take is not as long as what was asked for",
+                cause=f"asked: {float(asked):.3f} s; got: {float(found.seconds):.3f} s, {found.frames} frames "
+                f"{found.width}x{found.height} at {float(found.rate):.3f}",
             )
 
 
@@ -62,7 +83,8 @@ def record_text(provider: str, request: Request, operation: Operation, receipt: 
     )
 
 
-def request_of(work: Work) -> Request:
+def request_of(work: Work, client: str = "") -> Request:
+    """client: as in `Request`."""
     parameters = work.parameters
     settings = parameters.get("settings")
     return Request(
@@ -82,6 +104,8 @@ def request_of(work: Work) -> Request:
         references=tuple(sorted(work.inputs.items())),
         settings=settings if isinstance(settings, Fields) else Fields(),
         recipe=work.action,
+        model=work.pins[0].model,
+        client=client,
     )
 
 

@@ -1,7 +1,6 @@
 """Drives an adapter against its server the way the engine does, without the engine: one call after the other."""
 
 import os
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from shotbuild.digest import of_file
-from shotbuild.host.network import Account, Connection, Limits, Network
+from shotbuild.host.network import Connection, Network
 from shotbuild.providers.interface import Request, Service, State, Status
+from shotbuild.purchasing import account
 from shotbuild.records import Fields, Format, Operation
 from shotbuild.units import parse_size
 from tests.servers.clips import clip
@@ -29,7 +29,7 @@ class Driver:
     sent: list[str] = field(default_factory=list)
 
     def connection(self) -> Connection:
-        return self.network.connect(account(self.service), self.sent.append)
+        return self.network.connect(account(self.service, os.environ), self.sent.append)
 
     def until_done(self, operation: Operation, polls: int = 20) -> Status:
         """Polls until it no longer runs, without waiting."""
@@ -48,22 +48,8 @@ class Driver:
         if address.content is not None:
             into.write_bytes(address.content)
         else:
-            self.connection().fetch(address.url, into, bare=address.bare, limits=Limits())
+            self.connection().fetch(address.url, into, bare=address.bare)
         return operation, status
-
-
-def account(service: Service) -> Account:
-    """As `engine` makes it of the environment."""
-    keys = {name: os.environ[name] for names in service.keys for name in names if name in os.environ}
-    return Account(
-        name=service.name,
-        address=os.environ.get(service.variable, service.address).rstrip("/"),
-        origins=service.origins,
-        headers=lambda: service.headers(keys, time.time()),
-        fault=service.fault,
-        secrets=tuple(keys.values()),
-        known={name: os.environ[name] for name in service.variables if name in os.environ},
-    )
 
 
 @contextmanager

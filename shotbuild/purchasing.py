@@ -1,0 +1,219 @@
+"""What one build buys with: keys of the environment, the journal, the budget, a line to each service that is asked.
+
+Nothing here is opened before something is really asked of a service: a build that only draws needs no network and no
+journal.
+"""
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from functools import cache, cached_property, partial
+from typing import Any
+
+from shotbuild.casting import Casting
+from shotbuild.digest import canonical, from_plain
+from shotbuild.engine.build import bring_sources
+from shotbuild.engine.events import Event
+from shotbuild.engine.execute import Workshop, receive
+from shotbuild.engine.journal import Cap, Entry, Journal
+from shotbuild.engine.operations import Counter, Line
+from shotbuild.engine.saved import saved
+from shotbuild.errors import KeyRefused, ProviderRefused
+from shotbuild.host import files
+from shotbuild.host.wire import Account
+from shotbuild.ledgers import Ledgers
+from shotbuild.plugins import load
+from shotbuild.providers.interface import Request, Service, request_fields
+from shotbuild.records import Action, Project, Value, fields
+from shotbuild.rooms import Rooms
+from shotbuild.spec.events import operation_of, price_of, whole
+from shotbuild.spec.plain import parse_decimals
+from shotbuild.stages.interface import Work
+from shotbuild.units import Money
+
+NOTHING = Money(Fraction(0), "USD")
+
+
+def account(service: Service, environ: Mapping[str, str]) -> Account:
+    """A service as the environment lets us reach it. Errors: KeyRefused when no key is set; ProviderRefused for an address
+    that would send it in the clear."""
+    wanted = [names for names in service.keys if all(environ.get(name) for name in names)]
+    if service.keys and not wanted:
+        sets = " or ".join(" and ".join(names) for names in service.keys)
+        raise KeyRefused(
+            f"there is no key for {service.name}",
+            cause=f"{sets} is not set",
+            hint="set it in the environment, never in a file",
+        )
+    keys = {name: environ[name].strip() for name in (wanted[0] if wanted else ())}
+    known = {name: environ[name].strip() for name in service.variables if environ.get(name)}
+    address = (environ.get(service.variable) or service.address).rstrip("/")
+    if not address.startswith("https://") and not _on_loopback(address):
+        raise ProviderRefused(
+            f"{service.variable} would send the key of {service.name} in the clear",
+            cause=address.partition("?")[0],
+            hint="name an address that begins with https://",
+        )
+    return Account(
+        name=service.name,
+        address=address,
+        # A service in several places may have more than one address that a person sets.
+        origins=(*service.origins, *(text for text in known.values() if text.startswith(("https://", "http://127.")))),
+        headers=lambda: service.headers(keys, time.time()),
+        fault=service.fault,
+        secrets=tuple(keys.values()),
+        known=known,
+    )
+
+
+def key_is_set(service: Service, environ: Mapping[str, str]) -> bool:
+    return not service.keys or any(all(environ.get(name) for name in names) for names in service.keys)
+
+
+class Lines:
+    """The network of one build, opened with the first line. account: a service → how it is reached."""
+
+    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+        self._environ = os.environ if environ is None else environ
+        self._accounts: dict[str, Account] = {}
+
+    @cached_property
+    def _network(self) -> Any:
+        # httpx takes a while to import, and most builds ask nobody.
+        return load("shotbuild.host.network:Network", "the network")()
+
+    def connect(self, service: Service, before: Callable[[str], None] | None = None) -> Line:
+        if service.name not in self._accounts:
+            self._accounts[service.name] = account(service, self._environ)
+        line: Line = self._network.connect(self._accounts[service.name], before)
+        return line
+
+    def close(self) -> None:
+        if "_network" in self.__dict__:
+            self._network.close()
+
+
+def caps_of(
+    project: Project, ledgers: Ledgers, journal: Journal, max_cost: Money | None, build: str | None
+) -> tuple[Cap, ...]:
+    """What may be spent: the project's limit, those of its sequences, and that of this call. Without any: nothing."""
+    budget = project.budget
+    limits = [limit for limit in (budget.limit, max_cost, *(limit for _, limit in budget.sequences)) if limit is not None]
+    if not limits:
+        return (Cap(of="that there is no budget", limit=NOTHING),)
+    spent = partial(spent_elsewhere, project, ledgers, journal)
+    caps = [] if budget.limit is None else [Cap(of="the project's budget", limit=budget.limit, spent=spent(budget.limit))]
+    for name, limit in budget.sequences:
+        caps.append(Cap(of=f"the budget of {name}", limit=limit, sequence=name, spent=spent(limit, name)))
+    if max_cost is not None:
+        caps.append(Cap(of="--max-cost", limit=max_cost, build=build))
+    return tuple(caps)
+
+
+def spent_elsewhere(
+    project: Project, ledgers: Ledgers, journal: Journal, limit: Money, sequence: str | None = None
+) -> Fraction:
+    """What the ledgers say was spent on takes that this machine's journal knows nothing of. limit: for its currency."""
+    meant = {clip.shot for each in project.sequences if each.name == sequence for clip in each.clips}
+    known: dict[str, frozenset[str]] = {}
+    total = Fraction(0)
+    for shot in project.shots:
+        if shot.plate is not None or (sequence is not None and shot.name not in meant):
+            continue
+        for take in ledgers.of(shot.name).takes:
+            row = whole(take)
+            price = price_of(row.cost.charged) or price_of(row.cost.estimated)
+            if take.foreign or price is None or not price.amount or price.currency != limit.currency:
+                continue
+            operation = operation_of(row.operation)
+            if operation is not None:
+                if operation.provider not in known:
+                    known[operation.provider] = journal.known(operation.provider)
+                if operation.id in known[operation.provider]:
+                    continue
+            total += price.amount
+    return total
+
+
+def counter(
+    project: Project,
+    rooms: Rooms,
+    casting: Casting,
+    shop: Workshop,
+    lines: Lines,
+    max_cost: Money | None,
+    hear: Callable[[Event], None],
+) -> Counter:
+    """Where one build buys. lines: closed by the caller when the build has ended."""
+    build = uuid.uuid4().hex
+    locks = rooms.folder("locks")
+    # Asked for with the first thing that costs money, because it reads all ledgers.
+    caps = cache(partial(caps_of, project, rooms.ledgers, rooms.journal, max_cost, build))
+    return Counter(
+        journal=rooms.journal,
+        build=build,
+        caps=caps,
+        connect=lines.connect,
+        request=partial(requested, shop=shop),
+        receive=lambda action, path, answer: receive(action, shop, path, answer),
+        bring=lambda wanted: bring_sources(wanted, rooms.bring),
+        lookup=rooms.lookup,
+        present=lambda result: all(rooms.blobs.has(digest) for _, digest in result.outputs),
+        lock=lambda key: files.try_lock(locks / f"{key}.lock"),
+        price=lambda wanted: casting.price(wanted.step),
+        saved=saved,
+        record=record_of,
+        fetching=rooms.folder("fetching"),
+        clock=rooms.clock,
+        stop=shop.cancel.is_set,
+        hear=hear,
+    )
+
+
+def requested(action: Action, client: str, *, shop: Workshop) -> Request:
+    """What a service is asked for an action, with the files of the store in their places."""
+    make: Callable[..., Request] = load("shotbuild.stages.generate:request_of", "the request")
+    work = Work(
+        action=client,
+        parameters=action.recipe.parameters,
+        pins=action.recipe.pins,
+        inputs={name: shop.blobs.path(digest) for name, digest in action.inputs},
+        outputs=action.outputs,
+        into=shop.folder,
+        ffmpeg=shop.ffmpeg,
+        cancel=shop.cancel,
+    )
+    return make(work, client=client)
+
+
+def record_of(entry: Entry, request: Request, located: str) -> str:
+    """All that was sent and all that came back, as JSON: what the store keeps of a take beside the take itself. located: the
+    answer that said where the output lies."""
+    operation = entry.operation
+    assert operation is not None, "what was fetched has an id"
+    return canonical(
+        fields(
+            schema="shotbuild/record/1",
+            provider=entry.provider,
+            request=request_fields(request),
+            sent=said(entry.sent),
+            answered=fields(submit=said(entry.accepted), done=said(entry.answer), output=said(located)),
+            operation=fields(id=operation.id, submitted=operation.submitted, client=entry.client, name=entry.name),
+        )
+    )
+
+
+def said(text: str) -> Value:
+    """JSON text as a value without floats; other text as it is."""
+    try:
+        return from_plain(parse_decimals(text)) if text else None
+    except (ValueError, TypeError, RecursionError):
+        return text
+
+
+def _on_loopback(address: str) -> bool:
+    host = address.partition("://")[2].partition("/")[0]
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    return address.startswith("http://") and (name in ("localhost", "::1") or name.startswith("127."))
