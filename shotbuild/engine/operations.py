@@ -79,7 +79,7 @@ class Line(Http, Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """How a step is asked for. rules: its lane; priority; sequence: for fairness; sequences: that show its shot; attempts:
-    at most, when the service fails by its own fault; stall_after: seconds without a change; on_stall: `leave` it to the
+    at most, when the service fails by its own fault, 0 = finish what is under way and ask for nothing; stall_after: seconds without a change; on_stall: `leave` it to the
     next build, `wait` on, or `cancel` it and try again; patience: seconds for which a service may say nothing, or only
     `later`."""
 
@@ -345,6 +345,8 @@ class Operations:
 
     def _refuse_again(self, purchase: Purchase) -> None:
         """What was refused for its content, or failed often enough, is not asked for again unchanged."""
+        if purchase.terms.attempts == 0:
+            raise ProviderError(f"nothing of {purchase.wanted.step.name} is under way any more")
         attempts = self._counter.journal.attempts(purchase.wanted.key)
         hint = f"change the shot, or say `shotbuild recover retry {attempts[-1].name}`" if attempts else None
         said = next((each for each in attempts if each.kind in (Moderated.__name__, ProviderRefused.__name__)), None)
