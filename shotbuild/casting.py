@@ -9,7 +9,19 @@ from shotbuild.engine.lanes import LaneRules
 from shotbuild.engine.operations import Terms
 from shotbuild.plan.materials import Generator
 from shotbuild.providers.interface import Model, Provider, Service, is_service
-from shotbuild.records import FREE, Lock, Pin, Price, Project, ProviderUse, Shot, Step, Tool
+from shotbuild.records import FREE, Fallback, Finish, Lock, Pin, Price, Project, ProviderUse, Shot, Step, Tool
+
+
+def in_place(shot: Shot, fallback: Fallback) -> Shot:
+    """A shot as one of its fallbacks would make it."""
+    return replace(shot, provider=fallback.provider, model=fallback.model, settings=fallback.settings)
+
+
+def finisher(shot: Shot, finish: Finish) -> Shot:
+    """A shot as the provider of one of its finishing stages sees it."""
+    assert finish.provider is not None, "the caller looked"
+    return replace(shot, provider=finish.provider, model=finish.model, settings=finish.settings)
+
 
 AT_ONCE = 4
 """Operations at once where neither the project nor the service's own table says."""
@@ -26,13 +38,33 @@ class Casting:
         """Who makes the takes of each generated shot."""
         return {shot.name: self._generator(shot, ffmpeg) for shot in self.project.shots if shot.plate is None}
 
+    def fallbacks(self, ffmpeg: Pin) -> dict[str, tuple[Generator, ...]]:
+        """Who may make the takes of each shot that names fallbacks, in order."""
+        return {
+            shot.name: tuple(self._generator(in_place(shot, each), ffmpeg) for each in shot.fallbacks)
+            for shot in self.project.shots
+            if shot.fallbacks
+        }
+
+    def finishers(self, ffmpeg: Pin) -> dict[str, tuple[Generator, ...]]:
+        """Who does those finishing stages of each shot that name a provider, in order."""
+        return {
+            shot.name: tuple(
+                self._generator(finisher(shot, each), ffmpeg) for each in shot.finish if each.provider is not None
+            )
+            for shot in self.project.shots
+            if any(each.provider is not None for each in shot.finish)
+        }
+
     def resolved(self, tools: tuple[Tool, ...]) -> Lock:
         """The pins of everything that the project uses, as they are now."""
         pins = {}
         for shot in self.project.shots:
-            if shot.plate is None:
-                provider, model = self._provider(shot), self._model(shot)
-                pins[f"{shot.provider}/{model.name}"] = model.pin(provider.name)
+            own = [shot] if shot.plate is None else []
+            others = [in_place(shot, each) for each in shot.fallbacks]
+            for each in (*own, *others, *(finisher(shot, each) for each in shot.finish if each.provider is not None)):
+                provider, model = self._provider(each), self._model(each)
+                pins[f"{each.provider}/{model.name}"] = model.pin(provider.name)
         return Lock(providers=tuple(sorted(pins.items())), tools=tuple((tool.name, tool) for tool in tools))
 
     def price(self, step: Step) -> Price:

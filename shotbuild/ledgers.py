@@ -333,6 +333,7 @@ def _line(done: Done, state: ShotState, streams: tuple[Fields, ...]) -> str:
         charged=result.charged,
         answered=result.pin,
         operation=result.operation,
+        instead=asking.instead,
     )
 
 

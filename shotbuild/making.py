@@ -145,7 +145,7 @@ def bytes_missing(plan: Plan, step: Step, blobs: FolderBlobs) -> StoreError | No
 
 
 def _frozen(step: Step) -> ShotbuildError | None:
-    if not step.generates:
+    if step.use is None:
         return None
     return GateError(
         f"{step.name} is missing, and a frozen build generates nothing",

@@ -15,7 +15,7 @@ from shotbuild.errors import PluginError
 from shotbuild.media.profiles import PROFILES
 from shotbuild.providers.interface import Provider
 from shotbuild.records import Profile
-from shotbuild.stages.catalogue import GENERATE, STAGES, Entry
+from shotbuild.stages.catalogue import ASKING, STAGES, Entry
 from shotbuild.stages.interface import Stage
 
 PROVIDERS: Mapping[str, str] = {
@@ -74,7 +74,7 @@ class Registry:
         if name not in self.loaded:
             entry = self.stages[name]
             offered = load(entry.where, f"stage {name!r}")
-            stage: Stage = offered(self.providers) if name == GENERATE else offered()
+            stage: Stage = offered(self.providers) if name in ASKING else offered()
             if stage.version != entry.version:
                 raise PluginError(
                     f"stage {name!r} is version {stage.version}, its entry says {entry.version}",

@@ -30,7 +30,7 @@ from shotbuild.records import Action, Project, Value, fields
 from shotbuild.rooms import Rooms
 from shotbuild.spec.events import operation_of, price_of, whole
 from shotbuild.spec.plain import parse_decimals
-from shotbuild.stages.interface import Work
+from shotbuild.stages.interface import Asks, Work
 from shotbuild.units import Money
 
 NOTHING = Money(Fraction(0), "USD")
@@ -174,7 +174,8 @@ def counter(
 
 def requested(action: Action, client: str, *, shop: Workshop) -> Request:
     """What a service is asked for an action, with the files of the store in their places."""
-    make: Callable[..., Request] = load("shotbuild.stages.generate:request_of", "the request")
+    stage = shop.stage(action.recipe.stage)
+    assert isinstance(stage, Asks), "only stages that ask providers are bought"
     work = Work(
         action=client,
         parameters=action.recipe.parameters,
@@ -185,7 +186,7 @@ def requested(action: Action, client: str, *, shop: Workshop) -> Request:
         ffmpeg=shop.ffmpeg,
         cancel=shop.cancel,
     )
-    return make(work, client=client)
+    return stage.request(work, client)
 
 
 def record_of(entry: Entry, request: Request, located: str) -> str:

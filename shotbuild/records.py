@@ -318,13 +318,15 @@ Origin: TypeAlias = Output | SourceFile | Chosen
 class Asking:
     """What makes a generating step one take of its shot. ordinal: among the takes of its recipe, from 1; first_seed: of
     the first of them; continues: the clip on whose last frame it starts, None = none; asked: as in `Take`, empty while the
-    clip that it continues is still to be made; number: of the take, unless another one got it meanwhile."""
+    clip that it continues is still to be made; number: of the take, unless another one got it meanwhile; instead: the pin
+    of the provider that could not make it, for a take that a fallback makes."""
 
     ordinal: int
     first_seed: int
     continues: Origin | None
     asked: str
     number: int
+    instead: Pin | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -333,7 +335,8 @@ class Step:
 
     cites: name → origin of what its result names but does not read; bound by digest into its parameters;
     shots, sequence, deliverable: what it belongs to, for people and selectors; asking: of a step that makes a take; use: the
-    project's name of the provider that it asks, None = it asks nobody.
+    project's name of the provider that it asks, None = it asks nobody; fallbacks: steps of the same name and outputs that
+    may be done in its place, in order, when its provider cannot.
     """
 
     name: str
@@ -345,6 +348,7 @@ class Step:
     deliverable: str | None = None
     asking: Asking | None = None
     use: str | None = None
+    fallbacks: "tuple[Step, ...]" = ()
     cites: tuple[tuple[str, Origin], ...] = ()
     priority: int = 0
     tags: tuple[str, ...] = ()

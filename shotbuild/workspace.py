@@ -126,12 +126,15 @@ class Workspace:
         return expand(project, self._materials(project, ffmpeg, more))
 
     def _materials(self, project: Project, ffmpeg: Pin, more: Mapping[str, int] = NO_MORE) -> Materials:
+        casting = Casting(project, self.registry.providers)
         return Materials(
             stages={name: entry.version for name, entry in self.registry.stages.items()},
             ffmpeg=ffmpeg,
             joiner=self.rooms.joiner.pin,
             profiles=self.registry.profiles,
-            generators=Casting(project, self.registry.providers).generators(ffmpeg),
+            generators=casting.generators(ffmpeg),
+            fallbacks=casting.fallbacks(ffmpeg),
+            finishers=casting.finishers(ffmpeg),
             footage=self.rooms.footage(project),
             state=self.rooms.ledgers.of,
             request=request_of,
@@ -181,9 +184,7 @@ class Workspace:
         _refuse(disputed(self._choices(plan)))
         lines = self._forecast(plan)
         self._foretell(plan, lines)
-        prices = {
-            line.step.name: self.casting.price(line.step) for line in lines if line.step.generates and line.state != CACHED
-        }
+        prices = {line.step.name: self.casting.price(line.step) for line in lines if line.step.use and line.state != CACHED}
         self.rooms.memory.save()
         return PlannedBuild(
             lines=lines, prices=prices, bill=bill(prices.values()), links=plan.links, choices=self._choices(plan)
@@ -364,9 +365,9 @@ class Workspace:
 
     def _check_price(self, plan: Plan, options: BuildOptions) -> None:
         """Errors: LimitReached. What is free needs no forecast."""
-        if not options.generates or all(self.casting.price(step).amount == 0 for step in plan.steps if step.generates):
+        if not options.generates or all(self.casting.price(step).amount == 0 for step in plan.steps if step.use):
             return
-        missing = [line.step for line in self._forecast(plan) if line.step.generates and line.state != CACHED]
+        missing = [line.step for line in self._forecast(plan) if line.step.use and line.state != CACHED]
         cost = bill(self.casting.price(step) for step in missing)
         given = [limit for limit in (options.max_cost, self.project.budget.limit) if limit is not None]
         for limit in given or (None,):

@@ -12,6 +12,7 @@ from shotbuild.engine.events import (
     Linked,
     Planned,
     Polled,
+    Replaced,
     Skipped,
     Stalled,
     Started,
@@ -73,6 +74,8 @@ def describe(event: Event) -> str | None:
             return f"  stalled  {step.name}: it has not moved for {seconds:.0f} s"
         case Found(step=step, operation=operation):
             return f"  found    {step.name}: its answer was lost, the service has it as {printable(operation)}"
+        case Replaced(step=step, following=following, error=error):
+            return f"  FALLBACK {step.name}: {following.use} is asked in place of {step.use}\n" + _indented(render(error))
         case Finished(step=step, result=result, ran=True):
             # A step counts the takes of its recipe, a ledger all of a shot: the digest is the name that both know.
             take = f"  {step.shots[0]}@{result.outputs[0][1].short}" if step.generates else ""
@@ -88,7 +91,7 @@ def describe(event: Event) -> str | None:
     return None
 
 
-def as_json(event: Event) -> dict[str, object]:
+def as_json(event: Event) -> dict[str, object]:  # noqa: PLR0912 - a case for each event
     match event:
         case Planned(steps=steps):
             return {"event": "planned", "steps": steps}
@@ -104,6 +107,11 @@ def as_json(event: Event) -> dict[str, object]:
             return {"event": "stalled", "step": step.name, "seconds": round(seconds, 3)}
         case Found(step=step, operation=operation):
             return {"event": "found", "step": step.name, "operation": operation}
+        case Replaced(step=step, following=following, error=error):
+            return {
+                "event": "replaced", "step": step.name, "provider": step.use, "by": following.use, "message": error.message,
+                "cause": error.cause,
+            }  # fmt: skip
         case Finished(step=step, result=result, ran=ran):
             outputs = {name: digest.sha256 for name, digest in result.outputs}
             milliseconds = result.milliseconds if ran else 0

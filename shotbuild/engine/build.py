@@ -22,9 +22,9 @@ from filelock import FileLock
 
 from shotbuild.digest import manifest, of_text
 from shotbuild.engine.clock import Clock, RealClock
-from shotbuild.engine.events import Event, Failed, Finished, Planned, Skipped, Started, Waiting
+from shotbuild.engine.events import Event, Failed, Finished, Planned, Replaced, Skipped, Started, Waiting
 from shotbuild.engine.operations import Bought, Counter, Operations, Purchase, Terms
-from shotbuild.errors import Cancelled, InternalError, ShotbuildError
+from shotbuild.errors import Cancelled, InternalError, ProviderError, ShotbuildError
 from shotbuild.host import files
 from shotbuild.plan.bind import Wanted, bind, wanted
 from shotbuild.plan.graph import Plan, upstream
@@ -209,21 +209,26 @@ class _Build:
                 self._fail(step, error)
 
     def _want(self, step: Step, pool: ThreadPoolExecutor) -> None:
-        """Binds a step and finds its result; what nobody has made is claimed."""
-        action = bind(step, self._digest)
-        text = manifest(action)
-        job = _Job(step, action, text, of_text(text).sha256)
-        result = self.orders.lookup(self._wanted(job))
-        if result is not None:
-            self._finish(job, result, ran=False)
-        elif (refusal := self.orders.refuse(step)) is not None:
+        """Binds a step and finds its result, or that of a fallback; what nobody has made is claimed."""
+        job = self._bound(step)
+        for each in (job, *map(self._bound, step.fallbacks)):
+            result = self.orders.lookup(self._wanted(each))
+            if result is not None:
+                self._finish(each, result, ran=False)
+                return
+        if (refusal := self.orders.refuse(step)) is not None:
             raise refusal
-        elif job.digest in self.making:
+        if job.digest in self.making:
             self.making[job.digest].followers.append(job)
         elif (terms := self.orders.terms(step)) is not None:
             self._buy(job, terms)
         else:
             self._claim(job, pool)
+
+    def _bound(self, step: Step) -> _Job:
+        action = bind(step, self._digest)
+        text = manifest(action)
+        return _Job(step, action, text, of_text(text).sha256)
 
     def _buy(self, job: _Job, terms: Terms) -> None:
         if self.operations is None:
@@ -302,7 +307,7 @@ class _Build:
         elif bought.result is not None:
             self._finish_all(job, self._kept(job, bought.result), ran=True)
         elif isinstance(bought.error, ShotbuildError):
-            self._end(job, _in_words(bought.error, job))
+            self._end(job, _in_words(bought.error, job), over=not bought.under_way)
         else:
             self._end(job, _bug(bought.error or RuntimeError("it ended without a result")))
 
@@ -347,10 +352,19 @@ class _Build:
                 self._fail(each.step, error)
         self._release(job)
 
-    def _end(self, job: _Job, error: ShotbuildError) -> None:
+    def _end(self, job: _Job, error: ShotbuildError, *, over: bool = True) -> None:
+        """over: nothing of it is under way any more, so that a fallback may be asked."""
         self._release(job)
         for each in (job, *job.followers):
-            self._fail(each.step, error)
+            if over and each.step.fallbacks and isinstance(error, ProviderError):
+                self._fall_back(each.step, error)
+            else:
+                self._fail(each.step, error)
+
+    def _fall_back(self, step: Step, error: ProviderError) -> None:
+        following, *rest = step.fallbacks
+        self.orders.hear(Replaced(step=step, following=following, error=error))
+        self._push(replace(following, fallbacks=tuple(rest)))
 
     def _finish(self, job: _Job, result: ActionResult, *, ran: bool) -> None:
         done = Done(wanted=self._wanted(job), result=result, ran=ran)

@@ -84,6 +84,15 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Replaced:
+    """A provider could not make a take, and the next one of the shot's `or:` is asked. following: that one's step."""
+
+    step: Step
+    following: Step
+    error: ShotbuildError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Linked:
     """A result was put under its human name. path: below out/."""
 
@@ -96,5 +105,5 @@ class Warned:
 
 
 Event: TypeAlias = (
-    Planned | Started | Waiting | Polled | Held | Stalled | Found | Finished | Failed | Skipped | Linked | Warned
+    Planned | Started | Waiting | Polled | Held | Stalled | Found | Replaced | Finished | Failed | Skipped | Linked | Warned
 )

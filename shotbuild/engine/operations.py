@@ -79,9 +79,9 @@ class Line(Http, Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """How a step is asked for. rules: its lane; priority; sequence: for fairness; sequences: that show its shot; attempts:
-    at most, when the service fails by its own fault, 0 = finish what is under way and ask for nothing; stall_after: seconds without a change; on_stall: `leave` it to the
-    next build, `wait` on, or `cancel` it and try again; patience: seconds for which a service may say nothing, or only
-    `later`."""
+    at most, when the service fails by its own fault, 0 = finish what is under way and ask for nothing; stall_after: seconds
+    without a change; on_stall: `leave` it to the next build, `wait` on, or `cancel` it and try again; patience: seconds for
+    which a service may say nothing, or only `later`."""
 
     service: Service
     rules: LaneRules
@@ -92,6 +92,7 @@ class Terms:
     stall_after: float = 1200
     on_stall: str = "leave"
     patience: float = 1800
+    glance: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,11 +162,16 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class Bought:
-    """How a purchase ended. result: None when it failed."""
+    """How a purchase ended. result: None when it failed; under_way: the service may still be making it."""
 
     purchase: Purchase
     result: ActionResult | None
     error: BaseException | None
+    under_way: bool = False
+
+
+class StillRunning(Exception):
+    """It was to be glanced at, and is not done."""
 
 
 class Operations:
@@ -248,7 +254,8 @@ class Operations:
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
-            self._end(purchase, Bought(purchase, None, error))
+            under_way = self._counter.journal.open(purchase.wanted.key) is not None
+            self._end(purchase, Bought(purchase, None, error, under_way))
         else:
             self._serve(purchase, need)
 
@@ -529,7 +536,7 @@ class Operations:
                 raise
             except (ProviderUnavailable, RateLimited) as error:
                 failures += 1
-                if clock.now() - heard > terms.patience:
+                if terms.glance or clock.now() - heard > terms.patience:
                     raise ProviderUnavailable(
                         f"{service.name} has not said for {int(clock.now() - heard)} s how {entry.name} stands",
                         cause=_told(error),
@@ -560,7 +567,9 @@ class Operations:
                 seen, moved, warned = (status.word, status.progress), clock.now(), False
                 yield Do(journal.polled, entry.id, status.word, status.progress, answer)
                 counter.hear(Polled(step=purchase.wanted.step, word=status.word, progress=status.progress))
-            elif clock.now() - moved > terms.stall_after and not warned:
+            if terms.glance:
+                raise StillRunning
+            if clock.now() - moved > terms.stall_after and not warned:
                 warned = True
                 yield from self._stalled(purchase, entry, clock.now() - moved)
             yield Pause(service.pace * counter.chance.uniform(1.0, 1.1))

@@ -52,6 +52,7 @@ def _read(said: Any) -> Wanted:
         continues=None if continues is None else Chosen(digest=continues),
         asked=said["asking"]["asked"],
         number=said["asking"]["number"],
+        instead=said["asking"]["instead"] and Pin(**said["asking"]["instead"]),
     )
     file, line, column = said["place"]
     action = Action(

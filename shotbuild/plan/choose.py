@@ -56,20 +56,23 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Current:
-    """A shot's recipe as the spec stands. asked: its digest; alike: with those under its earlier names; text: the request
-    of the take with an ordinal; takes: how many the spec wants; more: how many more are to be made now, whatever stands
-    for the shot."""
+    """A shot's recipe as the spec stands. asked: its digest; alike: with those under its earlier names and of its fallbacks;
+    instead: those of its fallbacks alone; text: the request of the take with an ordinal; takes: how many the spec wants;
+    more: how many more are to be made now, whatever stands for the shot."""
 
     asked: str
     alike: frozenset[str]
     text: Callable[[int], str]
     takes: int
     more: int = 0
+    instead: frozenset[str] = frozenset()
 
 
 def choose(shot: str, state: ShotState, current: Current, request: Callable[[Take], str]) -> Choice:
     """request: what a take was asked for, as text."""
-    made = [take for take in state.takes if not take.foreign and take.asked == current.asked]
+    # Of two takes in one place, that of the shot's own provider comes later and stands.
+    made = [take for take in state.takes if not take.foreign and take.asked in current.instead]
+    made += [take for take in state.takes if not take.foreign and take.asked == current.asked]
     decided, decisions = _decided(state)
     ordinals: tuple[int, ...] = ()
     stands: int | None = None

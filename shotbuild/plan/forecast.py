@@ -52,9 +52,8 @@ def forecast(
         waiting = tuple(name for name in upstream(step) if name not in results)
         text, result = None, None
         if not waiting:
-            action = bind(step, digest_of)
-            text = manifest(action)
-            result = lookup(wanted(step, action, of_text(text).sha256, digest_of))
+            text, result = _looked_up(step, digest_of, lookup)
+            result = result or next(filter(None, (_looked_up(each, digest_of, lookup)[1] for each in step.fallbacks)), None)
         if result is not None:
             results[step.name] = result
             told.append(Forecast(step=step, state=CACHED, why="up to date", manifest=text, last=None, result=result))
@@ -73,6 +72,15 @@ def forecast(
             why = _reason(before, text) if text is not None else f"{_list(waiting)} will run"
         told.append(Forecast(step=step, state=state, why=why, manifest=text, last=before))
     return tuple(told)
+
+
+def _looked_up(
+    step: Step, digest_of: Callable[[Origin], Digest], lookup: Callable[[Wanted], ActionResult | None]
+) -> tuple[str, ActionResult | None]:
+    """The text that is hashed, and the result under it."""
+    action = bind(step, digest_of)
+    text = manifest(action)
+    return text, lookup(wanted(step, action, of_text(text).sha256, digest_of))
 
 
 def _request(

@@ -43,7 +43,9 @@ def unapproved(choices: Iterable[Choice], roles: tuple[str, ...]) -> GateError |
         given = {decision.role for decision in choice.decisions} if choice.how == APPROVED else set()
         missing = [role for role in roles if role not in given]
         name = choice.shot if choice.take is None else f"{choice.shot} t{choice.take.number}"
-        if choice.how != APPROVED:
+        if choice.take is not None and choice.take.instead:
+            lacking.append(f"{name} was made by a fallback of its provider")
+        elif choice.how != APPROVED:
             lacking.append(f"{name} is not approved")
         elif missing:
             lacking.append(f"{name} is not approved by {', '.join(missing)}")
@@ -52,7 +54,8 @@ def unapproved(choices: Iterable[Choice], roles: tuple[str, ...]) -> GateError |
     return GateError(
         f"a strict delivery needs every take approved, and {counted(len(lacking), 'shot')} " + _lack(lacking),
         cause="\n       ".join(lacking),
-        hint="`shotbuild approve SHOT --role ROLE`, or deliver without --strict",
+        hint="`shotbuild approve SHOT --role ROLE`, `shotbuild roll SHOT` in place of a fallback's take, or deliver without "
+        "--strict",
     )
 
 

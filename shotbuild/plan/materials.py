@@ -25,7 +25,8 @@ class Materials:
     """stages: name → version; ffmpeg, joiner: the tools; generators: shot → Generator; footage: plate → its facts.
 
     state: shot → what its ledger comes to; request: what a take was asked for, as text; source: a project file → its digest;
-    more: shot → how many takes to make now, whatever stands for it.
+    more: shot → how many takes to make now, whatever stands for it; fallbacks: shot → who may make its takes in place
+    of its own generator; finishers: shot → who does those of its finishing stages that name a provider, in order.
     """
 
     stages: Mapping[str, int]
@@ -38,6 +39,8 @@ class Materials:
     request: Callable[[Take], str]
     source: Callable[[SourceFile], Digest]
     more: Mapping[str, int] = field(default_factory=dict)
+    fallbacks: Mapping[str, tuple[Generator, ...]] = field(default_factory=dict)
+    finishers: Mapping[str, tuple[Generator, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

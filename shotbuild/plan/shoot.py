@@ -14,6 +14,7 @@ from shotbuild.records import (
     Asking,
     Chosen,
     Fields,
+    Finish,
     Origin,
     Output,
     Project,
@@ -28,6 +29,8 @@ from shotbuild.records import (
 from shotbuild.units import rate_text
 
 STILL_TO_BE_MADE = "of a take that is still to be made"
+ENHANCE, VIDEO = "enhance", "video"
+"""The stage of a finishing step that a provider does, and the role of the clip that it reads."""
 CHOOSE = "choose"
 """The stage of a step that stands for bytes which a person chose: it is looked up, and never run."""
 
@@ -91,7 +94,7 @@ def generated(
         )
     generator = materials.generators[shot.name]
     before = None if shot.continues is None else films[shot.continues]
-    request, choice = _chosen(shot, project, materials, before)
+    request, others, choice = _chosen(shot, project, materials, before)
     steps: list[Step] = []
     inputs: list[tuple[str, Origin]] = [
         (reference.role, SourceFile(path=reference.path, location=reference.location)) for reference in shot.references
@@ -111,7 +114,8 @@ def generated(
             number=choice.numbers[ordinal],
         )
         name = take_name(shot.name, ordinal)
-        steps.append(_step(shot, name, request.recipe(ordinal), tuple(inputs), (output,), asking, generator.use))
+        step = _step(shot, name, request.recipe(ordinal), tuple(inputs), (output,), asking, generator.use)
+        steps.append(replace(step, fallbacks=tuple(_in_place(step, asking, other, ordinal) for other in others)))
     if choice.stands is None and choice.take is not None:
         kept = _kept(shot, choice.take)
         return [*steps, kept], _film_of(shot, choice.take, kept), choice
@@ -128,8 +132,18 @@ def generated(
     return steps, film, choice
 
 
-def _chosen(shot: Shot, project: Project, materials: Materials, before: ShotFilm | None) -> tuple[_Request, Choice]:
-    """A shot that moved is asked for under the newest of its names that has takes, with the seed of its first name."""
+def _in_place(step: Step, asking: Asking, other: _Request, ordinal: int) -> Step:
+    """The same take, asked of a fallback."""
+    asking = replace(asking, asked=other.asked if asking.asked else "", instead=step.recipe.pins[0])
+    return replace(step, recipe=other.recipe(ordinal), asking=asking, use=other.generator.use)
+
+
+def _chosen(
+    shot: Shot, project: Project, materials: Materials, before: ShotFilm | None
+) -> tuple[_Request, tuple[_Request, ...], Choice]:
+    """What is asked for, what would be asked of each fallback, and what stands.
+
+    A shot that moved is asked for under the newest of its names that has takes, with the seed of its first name."""
     state = materials.state(shot.name)
     seed = shot.seed if shot.seed is not None else derived_seed(project.name, (*state.formerly, shot.name)[0])
     references: dict[str, str] = {}
@@ -137,23 +151,37 @@ def _chosen(shot: Shot, project: Project, materials: Materials, before: ShotFilm
         places = [(each.role, SourceFile(path=each.path, location=each.location)) for each in shot.references]
         references = {role: materials.source(place).sha256 for role, place in places}
     continues = None if before is None else (before.video or STILL_TO_BE_MADE)
-    generator, version = materials.generators[shot.name], materials.stages["generate"]
+    generator_of, version = materials.generators[shot.name], materials.stages["generate"]
     requests = [
-        _Request(_called(shot, name), project, generator, version, seed, references, continues)
+        _Request(_called(shot, name), project, generator_of, version, seed, references, continues)
         for name in (shot.name, *reversed(state.formerly))
     ]
     unknown = not state.takes or (before is not None and before.video is None)
     asked = ["" if unknown else request.asked for request in requests]
     newest = next((take.asked for take in reversed(state.takes) if not take.foreign and take.asked in asked), asked[0])
     request = requests[asked.index(newest)]
+    others = tuple(
+        replace(request, shot=replace(request.shot, settings=fallback.settings), generator=generator)
+        for fallback, generator in zip(shot.fallbacks, materials.fallbacks.get(shot.name, ()), strict=True)
+    )
+    for fallback, other in zip(shot.fallbacks, others, strict=True):
+        if other.generator.extension != generator_of.extension:
+            raise SpecError(
+                f"{fallback.provider} cannot stand in for {shot.provider}",
+                location=fallback.location,
+                cause=f"its takes are .{other.generator.extension} files, not .{generator_of.extension}",
+                hint="name another provider or model",
+            )
+    instead = frozenset(() if unknown else (other.asked for other in others))
     current = Current(
         asked=newest,
-        alike=frozenset(asked),
+        alike=frozenset(asked) | instead,
+        instead=instead,
         text=request.text,
         takes=shot.takes,
         more=materials.more.get(shot.name, 0),
     )
-    return request, choose(shot.name, state, current, materials.request)
+    return request, others, choose(shot.name, state, current, materials.request)
 
 
 def _called(shot: Shot, name: str) -> Shot:
@@ -208,9 +236,17 @@ def finished(shot: Shot, film: ShotFilm, materials: Materials) -> tuple[list[Ste
     """The finishing stages of a shot, one after the other; sound stays that of the take."""
     steps: list[Step] = []
     seen: dict[str, int] = {}
+    finishers = iter(materials.finishers.get(shot.name, ()))
     for finish in shot.finish:
         seen[finish.stage] = seen.get(finish.stage, 0) + 1
         again = f"-{seen[finish.stage]}" if seen[finish.stage] > 1 else ""
+        if finish.provider is not None:
+            step = _enhanced(shot, finish, f"{shot.name}/{finish.stage}{again}", film, next(finishers), materials)
+            steps.append(step)
+            film = replace(
+                film, picture=Output(step=step.name, name=step.outputs[0]), suffix=PurePosixPath(step.outputs[0]).suffix
+            )
+            continue
         recipe = Recipe(
             stage=finish.stage,
             version=materials.stages[finish.stage],
@@ -227,6 +263,18 @@ def finished(shot: Shot, film: ShotFilm, materials: Materials) -> tuple[list[Ste
         picture = Output(step=name, name="video.mkv")
         film = replace(film, picture=picture, suffix=".mkv")
     return steps, film
+
+
+def _enhanced(shot: Shot, finish: Finish, name: str, film: ShotFilm, who: Generator, materials: Materials) -> Step:
+    """A finishing stage that a provider does. Its recipe has what the price depends on; the rest is in the clip itself."""
+    parameters = fields(
+        frames=frames_of(film.seconds, shot.format.rate),
+        rate=rate_text(shot.format.rate),
+        color=shot.format.color,
+        settings=finish.settings,
+    )
+    recipe = Recipe(stage=ENHANCE, version=materials.stages[ENHANCE], pins=who.pins, parameters=parameters)
+    return _step(shot, name, recipe, ((VIDEO, film.picture),), (f"video.{who.extension}",), use=who.use)
 
 
 def _last_frame(film: ShotFilm, materials: Materials) -> Step:

@@ -76,6 +76,7 @@ def take_line(
     answered: Pin | None,
     operation: Operation | None,
     foreign: bool = False,
+    instead: Pin | None = None,
 ) -> str:
     """The event of a new take; the words are those of `records.Take`, `Asking` and `ActionResult`."""
     return sealed(
@@ -105,6 +106,8 @@ def take_line(
             "seed": recipe.parameters.get("seed"),
             "streams": streams,
             "video": fields(sha256=video.sha256, size=video.size),
+            # Left out where it says nothing, as in all lines of before there were fallbacks.
+            **({} if instead is None else {"instead": _pin_fields(instead)}),
         }
     )  # fmt: skip
 
@@ -265,6 +268,7 @@ def _take(shot: str, row: Row, line: str, location: Location) -> Take:
         sound=any(stream.kind == "audio" for stream in row.streams),
         foreign=row.foreign,
         made=row.at,
+        instead=row.instead is not None,
         line=line,
         location=location,
     )

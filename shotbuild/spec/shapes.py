@@ -26,6 +26,12 @@ class StreamRow(Struct, frozen=True):
     rate: str | int | None = None
 
 
+class PinRow(Struct, frozen=True):
+    provider: str
+    model: str
+    version: str
+
+
 class LengthRow(Struct, frozen=True):
     """How long a take was asked to be; other recipes have neither."""
 
@@ -56,6 +62,7 @@ class Row(Struct, frozen=True):
     foreign: bool
     at: str
     recipe: ShortRecipeRow
+    instead: PinRow | None = None
 
 
 class PriceRow(Struct, frozen=True):
@@ -67,12 +74,6 @@ class PriceRow(Struct, frozen=True):
 class CostRow(Struct, frozen=True):
     estimated: PriceRow | None
     charged: PriceRow | None
-
-
-class PinRow(Struct, frozen=True):
-    provider: str
-    model: str
-    version: str
 
 
 class PinsRow(Struct, frozen=True):
@@ -93,7 +94,7 @@ class RecipeRow(Struct, frozen=True):
     parameters: dict[str, Any]
 
 
-class Whole(Row, frozen=True):
+class Whole(Row, frozen=True, kw_only=True):
     continues: str | None
     cost: CostRow
     first_seed: Natural | None

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from shotbuild.spec.fields import Field, choice, factor, size
 
-GENERATE = "generate"
+GENERATE, ENHANCE = "generate", "enhance"
+ASKING = (GENERATE, ENHANCE)
+"""Stages that ask providers: they are made with the table of those."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,7 @@ UPSCALE_FIELDS: Mapping[str, Field] = {
 
 STAGES: Mapping[str, Entry] = {
     GENERATE: Entry(version=1, where="shotbuild.stages.generate:Generate"),
+    ENHANCE: Entry(version=1, where="shotbuild.stages.enhance:Enhance"),
     "still": Entry(version=1, where="shotbuild.stages.still:Still"),
     "upscale": Entry(version=1, where="shotbuild.stages.upscale:Upscale", fields=UPSCALE_FIELDS),
     "conform": Entry(version=1, where="shotbuild.stages.conform:Conform"),

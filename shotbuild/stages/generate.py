@@ -40,6 +40,10 @@ class Generate:
         record = record_text(provider.name, request, operation, receipt)
         return Answer(operation=operation, pin=receipt.pin, charged=receipt.charged, record=record)
 
+    def request(self, work: Work, client: str) -> Request:
+        """What a service is asked. client: as in `Request`."""
+        return request_of(work, client)
+
     def check(self, work: Work) -> None:
         request = request_of(work)
         provider = self.providers[work.pins[0].provider]

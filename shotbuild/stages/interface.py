@@ -4,8 +4,9 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from shotbuild.providers.interface import Request
 from shotbuild.records import Answer, Fields, Pin
 
 
@@ -22,6 +23,13 @@ class Work:
     into: Path
     ffmpeg: Path
     cancel: threading.Event
+
+
+@runtime_checkable
+class Asks(Protocol):
+    """A stage that can say what a service is asked for its work. client: the id that we choose for this attempt."""
+
+    def request(self, work: Work, client: str) -> Request: ...
 
 
 class Stage(Protocol):

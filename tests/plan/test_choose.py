@@ -641,4 +641,4 @@ def test_take_lines_of_the_helpers_are_those_of_a_build(root: Path) -> None:
     build(root)
     ours, theirs = json.loads(take_text("one")), json.loads((root / "takes/sh010.jsonl").read_text())
     assert set(ours) == set(theirs)
-    assert take_line.__kwdefaults__ == {"foreign": False}
+    assert take_line.__kwdefaults__ == {"foreign": False, "instead": None}

@@ -1,0 +1,86 @@
+"""A finishing stage that a provider does, such as upscaling by a model: one clip in, one clip out, of the same length."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+from shotbuild.errors import Cancelled, InternalError, MediaError
+from shotbuild.media.probe import Picture, probe
+from shotbuild.providers.interface import Provider, Request, Workplace, is_local
+from shotbuild.records import Answer, Fields, Format, Operation
+from shotbuild.stages.generate import record_text
+from shotbuild.stages.interface import Work
+from shotbuild.units import Size
+
+VIDEO = "video"
+SLACK_SECONDS, SLACK_SHARE = Fraction(1, 4), Fraction(2, 100)
+
+
+@dataclass(frozen=True, slots=True)
+class Enhance:
+    """providers: by name; the first pin of the work names the one to ask."""
+
+    providers: Mapping[str, Provider]
+    name: str = "enhance"
+    version: int = 1
+
+    def run(self, work: Work) -> Answer:
+        provider = self.providers[work.pins[0].provider]
+        if not is_local(provider):
+            raise InternalError(f"{provider.name} is a service, and was asked as if it were on this machine")
+        if work.cancel.is_set():
+            raise Cancelled(f"{provider.name} was not asked, because the build was stopped")
+        request = self.request(work, "")
+        folder = work.into / "workplace"
+        folder.mkdir()
+        workplace = Workplace(ffmpeg=work.ffmpeg, folder=folder, cancel=work.cancel)
+        receipt = provider.make(request, workplace, work.into / work.outputs[0])
+        operation = Operation(provider=provider.name, id=work.action[:16], submitted="")
+        record = record_text(provider.name, request, operation, receipt)
+        return Answer(operation=operation, pin=receipt.pin, charged=receipt.charged, record=record)
+
+    def request(self, work: Work, client: str) -> Request:
+        """What a service is asked. The format and the frames are those of the clip itself: services price and check them."""
+        picture = _read(work)
+        settings = work.parameters.get("settings")
+        return Request(
+            project="",
+            shot="",
+            title="",
+            take=1,
+            prompt="",
+            seed=0,
+            frames=picture.frames,
+            format=Format(
+                size=Size(picture.width, picture.height),
+                rate=picture.rate,
+                color=work.parameters.text("color"),
+                pixels="yuv420p",
+            ),
+            references=((VIDEO, work.inputs[VIDEO]),),
+            settings=settings if isinstance(settings, Fields) else Fields(),
+            recipe=work.action,
+            model=work.pins[0].model,
+            client=client,
+        )
+
+    def check(self, work: Work) -> None:
+        before, after = _read(work), probe(work.into / work.outputs[0]).video
+        slack = max(SLACK_SECONDS, before.seconds * SLACK_SHARE)
+        if abs(after.seconds - before.seconds) > slack:
+            raise MediaError(
+                "what came back is not as long as what was handed over",
+                cause=f"{float(before.seconds):.3f} s went, {float(after.seconds):.3f} s came",
+            )
+        if after.width * after.height < before.width * before.height:
+            raise MediaError(
+                "what came back is smaller than what was handed over",
+                cause=f"{before.width}x{before.height} went, {after.width}x{after.height} came",
+            )
+
+
+def _read(work: Work) -> Picture:
+    found = probe(work.inputs[VIDEO]).video
+    if found.still:
+        raise MediaError("a still picture cannot be enhanced as a clip", hint="take the stage out of `finish`")
+    return found
