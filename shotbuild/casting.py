@@ -92,7 +92,7 @@ class Casting:
         model = service.models.get(pin.model)
         at_once = (None if use is None else use.at_once) or (None if model is None else model.at_once) or AT_ONCE
         per_minute = (None if use is None else use.per_minute) or (None if model is None else model.per_minute)
-        sequences = self._sequences.get(step.shots[0] if step.shots else "", ())
+        sequences = self.sequences_of(step)
         rules = LaneRules(provider=service.name, model=pin.model, at_once=at_once, per_minute=per_minute)
         terms = Terms(
             service=service, rules=rules, priority=step.priority, sequence=next(iter(sequences), ""), sequences=sequences
@@ -101,6 +101,10 @@ class Casting:
             return terms
         stall_after = terms.stall_after if use.stall_after is None else float(use.stall_after)
         return replace(terms, stall_after=stall_after, on_stall=use.on_stall, attempts=use.attempts)
+
+    def sequences_of(self, step: Step) -> tuple[str, ...]:
+        """The sequences that show the shot of a step."""
+        return self._sequences.get(step.shots[0], ()) if step.shots else ()
 
     def _service(self, step: Step) -> Service | None:
         if step.use is None:

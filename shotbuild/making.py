@@ -35,7 +35,8 @@ HEALINGS = 12
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOptions:
     """jobs: steps at once, None = one per core; frozen: generate nothing and hold the lock; kept_only: generate nothing;
-    strict: deliver only what is approved; max_cost: for this build."""
+    strict: deliver only what is approved; max_cost: for this build; first: shots to
+    make before all others."""
 
     jobs: int | None = None
     frozen: bool = False
@@ -43,6 +44,7 @@ class BuildOptions:
     strict: bool = False
     fail_fast: bool = False
     max_cost: Money | None = None
+    first: tuple[str, ...] = ()
 
     @property
     def generates(self) -> bool:

@@ -20,6 +20,7 @@ from shotbuild.stages.interface import Stage
 
 PROVIDERS: Mapping[str, str] = {
     "animatic": "shotbuild.providers.animatic:Animatic",
+    "command": "shotbuild.providers.command:Command",
     "runway": "shotbuild.providers.runway:Runway",
     "replicate": "shotbuild.providers.replicate:Replicate",
     "fal": "shotbuild.providers.fal:Fal",
@@ -89,7 +90,7 @@ def registry() -> Registry:
     """Errors: PluginError when two packages offer the same name, or one cannot be imported."""
     providers: dict[str, Callable[[], Provider]] = {name: partial(_provider, where) for name, where in PROVIDERS.items()}
     return Registry(
-        providers=Lazy(_joined("provider", providers, "shotbuild.providers", lambda offered: lambda: offered)),
+        providers=Lazy(_joined("provider", providers, "shotbuild.providers", _offered)),
         stages=_joined("stage", STAGES, "shotbuild.stages", _itself),
         profiles=_joined("profile", PROFILES, "shotbuild.profiles", _itself),
     )
@@ -100,12 +101,39 @@ def _provider(where: str) -> Provider:
     return made
 
 
-def _itself(offered: Offered) -> Offered:
+def _offered(name: str, offered: Any) -> Callable[[], Provider]:
+    """What makes the provider that a package offers: an entry point names a class, or one that is made already."""
+    return partial(_made, name, offered)
+
+
+def _made(name: str, offered: Any) -> Provider:
+    try:
+        provider: Provider = offered() if isinstance(offered, type) else offered
+        called = provider.name
+    except Exception as error:  # it is somebody else's code
+        raise PluginError(
+            f"provider {name!r} cannot be made",
+            cause=f"{type(error).__name__}: {error}",
+            hint="uninstall the package that offers it, or report it there",
+        ) from error
+    if called != name:
+        # Pins, ledgers and the journal know a provider by its own name, specs by that of the entry point.
+        raise PluginError(
+            f"provider {name!r} calls itself {called!r}",
+            cause="a provider's `name` is that of its entry point",
+            hint="uninstall the package that offers it, or report it there",
+        )
+    return provider
+
+
+def _itself(_: str, offered: Offered) -> Offered:
     return offered
 
 
-def _joined(kind: str, built_in: Mapping[str, Offered], group: str, entry: Callable[[Any], Offered]) -> dict[str, Offered]:
-    """The built-in table and what packages offer under an entry point group. entry: what the table has of an object."""
+def _joined(
+    kind: str, built_in: Mapping[str, Offered], group: str, entry: Callable[[str, Any], Offered]
+) -> dict[str, Offered]:
+    """The built-in table and what packages offer under an entry point group. entry: name, object → what the table has."""
     joined = dict(built_in)
     owner = dict.fromkeys(built_in, "shotbuild")
     for point in sorted(entry_points(group=group), key=lambda point: (point.name, point.value)):
@@ -117,7 +145,7 @@ def _joined(kind: str, built_in: Mapping[str, Offered], group: str, entry: Calla
                 hint=f"uninstall one of them, for example `pip uninstall {package}`",
             )
         owner[point.name] = package
-        joined[point.name] = entry(load(point.value, f"{kind} {point.name!r} of {package}"))
+        joined[point.name] = entry(point.name, load(point.value, f"{kind} {point.name!r} of {package}"))
     return joined
 
 

@@ -129,7 +129,8 @@ class ProviderUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """A picture that a shot is made from. role: what it is for (`first_frame`, …); path: in the project."""
+    """A file that a shot is made from: a picture, a clip or sound. role: what it is for (`first_frame`, `video`, …); path:
+    in the project."""
 
     role: str
     path: str
@@ -187,6 +188,29 @@ class Shot:
     moved: str | None = None
     fallbacks: tuple[Fallback, ...] = ()
     location: Location = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a shot asks of a model, before anything is made. seconds: exact; references: the roles that are given, with the
+    first frame of a shot that continues another one; settings: the model's fields, defaults written out."""
+
+    prompt: str
+    seconds: Fraction
+    format: Format
+    references: tuple[str, ...]
+    settings: Fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objection:
+    """Why a model will not do what is wished. key: what of the shot is wrong, as it is written there: `duration`, `prompt`,
+    `format`, `references`, `seed`, or the name of a setting; remedy: starts with a verb."""
+
+    key: str
+    message: str
+    cause: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -371,11 +395,13 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """What something costs. exact: the provider's own figure, not an estimate; amount None = unknown, over any budget."""
+    """What something costs. exact: the provider's own figure, not an estimate; amount None = unknown, over any budget; date:
+    ISO 8601, of the price list that it was read from, empty = it is from none."""
 
     amount: Fraction | None
     currency: str
     exact: bool
+    date: str = field(default="", compare=False)
 
 
 FREE = Price(amount=Fraction(0), currency="USD", exact=True)

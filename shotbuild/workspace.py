@@ -13,9 +13,10 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from shotbuild.casting import Casting
-from shotbuild.digest import canonical, recipe_fields
+from shotbuild.digest import canonical, of_text, recipe_fields
 from shotbuild.engine.estimate import Bill, bill, check_budget
 from shotbuild.engine.events import Event, Warned
+from shotbuild.engine.journal import Cap, Entry
 from shotbuild.errors import PlanError, ShotbuildError, SpecError, SpecErrors
 from shotbuild.host import git
 from shotbuild.making import BuildOptions, Built, bytes_missing, make
@@ -23,11 +24,26 @@ from shotbuild.plan.choose import Choice
 from shotbuild.plan.expand import choose_all, expand
 from shotbuild.plan.forecast import CACHED, Forecast, forecast
 from shotbuild.plan.gates import disputed, remarks, too_many, unapproved
-from shotbuild.plan.graph import Link, Plan, needed, part
+from shotbuild.plan.graph import Link, Plan, first, needed, part
 from shotbuild.plan.materials import Materials
 from shotbuild.plugins import Lazy, Registry, load, registry
-from shotbuild.providers.interface import Model
-from shotbuild.records import Chosen, Digest, Lock, Pin, Price, Project, ShotState, SourceFile, Step, Take
+from shotbuild.providers.common import table_objections
+from shotbuild.providers.interface import Model, is_service
+from shotbuild.purchasing import caps_of
+from shotbuild.records import (
+    Chosen,
+    Digest,
+    Lock,
+    Objection,
+    Pin,
+    Price,
+    Project,
+    ShotState,
+    SourceFile,
+    Step,
+    Take,
+    Wish,
+)
 from shotbuild.revision import checked_out
 from shotbuild.rooms import Rooms
 from shotbuild.spec import load as spec
@@ -36,6 +52,7 @@ from shotbuild.spec.ledger import ledger_file
 from shotbuild.spec.lockfile import differences
 from shotbuild.spec.tree import PROJECT_FILE, find_root
 from shotbuild.standing import Standing, standings
+from shotbuild.units import Money
 
 DEFAULTS = BuildOptions()
 NO_MORE: Mapping[str, int] = {}
@@ -43,11 +60,14 @@ NO_MORE: Mapping[str, int] = {}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedBuild:
-    """What a build would do. lines: every step, in order; prices: of the steps that generate and are not cached;
-    choices: what stands for each shot that it needs."""
+    """What a build would do. lines: every step, in order; prices: of the steps that would ask a provider; under_way: of
+    those that a service is making already, step → what it is known by; caps: the limits that hold, with what counts against
+    them; choices: what stands for each shot that it needs."""
 
     lines: tuple[Forecast, ...]
     prices: dict[str, Price]
+    under_way: dict[str, str]
+    caps: tuple[Cap, ...]
     bill: Bill
     links: tuple[Link, ...]
     choices: tuple[Choice, ...]
@@ -184,11 +204,34 @@ class Workspace:
         _refuse(disputed(self._choices(plan)))
         lines = self._forecast(plan)
         self._foretell(plan, lines)
-        prices = {line.step.name: self.casting.price(line.step) for line in lines if line.step.use and line.state != CACHED}
+        under_way = self._under_way(lines)
+        prices = {step.name: self.casting.price(step) for step in self._unpaid(lines, under_way)}
         self.rooms.memory.save()
         return PlannedBuild(
-            lines=lines, prices=prices, bill=bill(prices.values()), links=plan.links, choices=self._choices(plan)
+            lines=lines,
+            prices=prices,
+            under_way={
+                name: f"{entry.phase.value} at {entry.provider} as {entry.name}" for name, entry in under_way.items()
+            },
+            caps=self._caps(None) if any(price.amount != 0 for price in prices.values()) else (),
+            bill=bill(prices.values()),
+            links=plan.links,
+            choices=self._choices(plan),
         )
+
+    def _under_way(self, lines: Iterable[Forecast]) -> dict[str, Entry]:
+        """The steps that were asked for by an earlier build and have not come to an end: they are not paid for again."""
+        asked = {entry.action: entry for entry in self.rooms.journal.unfinished()}
+        keys = {line.step.name: of_text(line.manifest).sha256 for line in lines if asked and line.step.use and line.manifest}
+        return {name: asked[key] for name, key in keys.items() if key in asked}
+
+    def _unpaid(self, lines: Iterable[Forecast], under_way: Mapping[str, Entry]) -> list[Step]:
+        return [line.step for line in lines if line.step.use and line.state != CACHED and line.step.name not in under_way]
+
+    def _caps(self, max_cost: Money | None) -> tuple[Cap, ...]:
+        """The limits that hold, each with all that counts against it."""
+        caps = caps_of(self.project, self.rooms.ledgers, self.rooms.journal, max_cost, build="")
+        return tuple(replace(cap, spent=self.rooms.journal.owed(cap)) for cap in caps)
 
     def _foretell(self, plan: Plan, lines: Sequence[Forecast]) -> None:
         """Says what will stop a build of this plan."""
@@ -343,6 +386,7 @@ class Workspace:
     # --- making -------------------------------------------------------------------------------------------------------
 
     def _build(self, plan: Plan, options: BuildOptions, cancel: threading.Event | None) -> Built:
+        plan = first(plan, options.first)
         _refuse(disputed(self._choices(plan)))
         if options.generates:
             limit = self.project.budget.takes_per_shot
@@ -367,11 +411,14 @@ class Workspace:
         """Errors: LimitReached. What is free needs no forecast."""
         if not options.generates or all(self.casting.price(step).amount == 0 for step in plan.steps if step.use):
             return
-        missing = [line.step for line in self._forecast(plan) if line.step.use and line.state != CACHED]
-        cost = bill(self.casting.price(step) for step in missing)
-        given = [limit for limit in (options.max_cost, self.project.budget.limit) if limit is not None]
-        for limit in given or (None,):
-            check_budget(cost, limit)
+        lines = self._forecast(plan)
+        missing = self._unpaid(lines, self._under_way(lines))
+        prices = {step.name: self.casting.price(step) for step in missing}
+        if all(price.amount == 0 for price in prices.values()):
+            return
+        for cap in self._caps(options.max_cost):
+            meant = [step for step in missing if cap.sequence is None or cap.sequence in self.casting.sequences_of(step)]
+            check_budget(bill(prices[step.name] for step in meant), cap.limit, cap.spent, cap.of)
 
     def _unmade(self, plan: Plan) -> frozenset[str]:
         """The steps of a plan that nobody has made."""
@@ -398,11 +445,18 @@ def tables(registry: Registry) -> spec.Tables:
         providers=Lazy({name: partial(_models, registry, name) for name in registry.providers}),
         stages={name: entry.fields for name, entry in registry.stages.items() if entry.fields is not None},
         profiles=tuple(registry.profiles),
+        is_service=lambda name: is_service(registry.providers[name]),
+        objections=partial(_objections, registry),
     )
 
 
 def _models(registry: Registry, name: str) -> Mapping[str, Model]:
     return registry.providers[name].models
+
+
+def _objections(registry: Registry, provider: str, model: str, wish: Wish) -> tuple[Objection, ...]:
+    offered = registry.providers[provider]
+    return (*table_objections(offered.models[model], wish), *offered.objections(model, wish))
 
 
 def _text(step: Step, source: Callable[[SourceFile], Digest]) -> str:

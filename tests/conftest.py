@@ -2,14 +2,18 @@
 
 import subprocess
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shotbuild.errors import SpecErrors, render
 from shotbuild.host.tools import find_ffmpeg
-from shotbuild.records import Project
+from shotbuild.providers.common import table_objections
+from shotbuild.providers.interface import Model
+from shotbuild.records import Objection, Project, Wish
 from shotbuild.spec.fields import Field, choice, factor, integer, size, text, truth
 from shotbuild.spec.load import Tables, load, read_line
 
@@ -24,12 +28,13 @@ defaults: {provider: board, duration: 4s}
 """
 
 
-@dataclass(frozen=True)
-class FakeModel:
-    name: str
-    fields: Mapping[str, Field] = field(default_factory=dict)
-    roles: tuple[str, ...] = ("first_frame",)
-    seconds: int = 10
+SERVICES = ("runway", "strict", "topaz")
+
+
+def _model(
+    name: str, known: Mapping[str, Field], roles: tuple[str, ...] = ("first_frame",), seconds: int = 10, **more: Any
+) -> Model:
+    return Model(name=name, version="1", fields=known, roles=roles, seconds=seconds, **more)
 
 
 def _tables() -> Tables:
@@ -44,16 +49,52 @@ def _tables() -> Tables:
         "key": text(doc="Needed."),
     }
     upscale = {"factor": factor(1, 8, default="2", doc="By how much."), "size": size(default=None, doc="To what size.")}
-    gen4 = FakeModel("gen4", {"steps": paid["steps"]}, (), 5)
-    gen45 = FakeModel("gen4.5", {name: paid[name] for name in ("ratio", "steps")})
+    narrow = {
+        "quality": choice("low", "high", default="high", doc="Quality."),
+        "draft": truth(default=False, doc="A draft.", since="2026-08"),
+    }
+    larger = {"scale": integer(1, 8, default=2, doc="How much larger.")}
+    models = {
+        "animatic": (_model("animatic", drawn, ("first_frame", "style"), 60),),
+        "runway": (
+            _model("gen4", {"steps": paid["steps"]}, (), 5),
+            _model("gen4.5", {name: paid[name] for name in ("ratio", "steps")}),
+            _model("polish", {}, ("video",), kind="upscale"),
+        ),
+        "strict": (
+            _model("strict", paid),
+            _model(
+                "narrow",
+                narrow,
+                ("first_frame", "last_frame", "video"),
+                lengths=(Fraction(5), Fraction(10)),
+                ratios=("16:9",),
+                prompt=40,
+                needs=("first_frame",),
+                seeded=False,
+            ),
+        ),
+        "topaz": (_model("prob", larger, ("video",), 20, kind="upscale", needs=("video",), seeded=False),),
+    }
+    providers = {name: {model.name: model for model in offered} for name, offered in models.items()}
+
+    def objections(provider: str, model: str, wish: Wish) -> list[Objection]:
+        """Those of the model's table, and two like those of an adapter."""
+        found = table_objections(providers[provider][model], wish)
+        if model == "narrow" and wish.settings.get("quality") == "high" and "last_frame" in wish.references:
+            found.append(
+                Objection(key="quality", message="with a last frame, 'narrow' makes no `high`", remedy="write `low`")
+            )
+        if model == "prob" and wish.format.size.width * wish.settings.integer("scale") > 8192:
+            found.append(Objection(key="scale", message="this gets too large", cause="8192 is the widest"))
+        return found
+
     return Tables(
-        providers={
-            "animatic": {"animatic": FakeModel("animatic", drawn, ("first_frame", "style"), 60)},
-            "runway": {model.name: model for model in (gen4, gen45)},
-            "strict": {"strict": FakeModel("strict", paid)},
-        },
+        providers=providers,
         stages={"upscale": upscale, "grain": {}},
         profiles=("h264-web", "prores-422-hq", "social-vertical", "preview"),
+        is_service=lambda name: name in SERVICES,
+        objections=objections,
     )
 
 

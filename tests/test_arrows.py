@@ -18,7 +18,7 @@ RANKS = (
     ("engine",),
     ("plugins",),
     ("ledgers", "rooms", "casting", "purchasing", "standing", "revision", "making", "workspace"),
-    ("takes", "keeping"),
+    ("takes", "keeping", "paying"),
     ("cli",),
 )
 TOGETHER = {

@@ -14,13 +14,14 @@ from shotbuild.cli import console
 from shotbuild.errors import ShotbuildError
 
 DO, SEE, START, DECIDE, KEEP = "Make", "See", "Start and check", "Takes and decisions", "Keep"
+PAY = "Services and money"
 
 # name: (panel of --help, what it does)
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": (START, "Start a project that builds at once."),
     "lint": (START, "Check specs, templates, ledgers and lock; all errors at once."),
     "schema": (START, "Print the JSON Schema of the written format."),
-    "doctor": (START, "Show ffmpeg, what it lacks for which profile, and the machine."),
+    "doctor": (START, "Show ffmpeg, what it lacks for which profile, the machine, and which keys are set."),
     "plan": (SEE, "Show what a build would do, why, and what it costs."),
     "build": (DO, "Make what is missing or changed; results go into out/."),
     "deliver": (DO, "Make the deliverables and what they need, into out/."),
@@ -35,6 +36,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "import": (DECIDE, "Bring a clip that was made elsewhere in as a take of a shot."),
     "diff": (DECIDE, "Lay two takes side by side: recipe, streams, measured pictures."),
     "why": (DECIDE, "Say of a file which takes are in it, and who chose them."),
+    "providers": (PAY, "List who makes takes: models, limits, prices, and whether a key is set."),
+    "jobs": (PAY, "List what services are making now; show or cancel one."),
+    "recover": (PAY, "Fetch what was left behind, and clear up what was lost. Asks for nothing."),
+    "cost": (PAY, "Add up what was spent: by shot, take, provider, model, sequence or month."),
     "store": (KEEP, "See, check and tidy what was made: ls, check, sweep, path."),
     "archive": (KEEP, "Pack a sequence for another machine, and prove the pack."),
     "lock": (DO, "Compare the pins with shotbuild.lock, or take them on."),

@@ -4,7 +4,7 @@ import threading
 from pathlib import Path
 
 from shotbuild.cli.making import money, shown
-from shotbuild.cli.options import FailFast, Frozen, Jobs, JsonOption, MaxCost, ProjectOption, Strict, Targets
+from shotbuild.cli.options import FailFast, First, Frozen, Jobs, JsonOption, MaxCost, ProjectOption, Strict, Targets
 from shotbuild.making import BuildOptions
 
 
@@ -16,7 +16,10 @@ def command(
     strict: Strict = False,
     fail_fast: FailFast = False,
     max_cost: MaxCost = None,
+    first: First = None,
     json: JsonOption = False,
 ) -> int:
-    options = BuildOptions(jobs=jobs, frozen=frozen, strict=strict, fail_fast=fail_fast, max_cost=money(max_cost))
+    options = BuildOptions(
+        jobs=jobs, frozen=frozen, strict=strict, fail_fast=fail_fast, max_cost=money(max_cost), first=tuple(first or ())
+    )
     return shown(project, lambda workspace: workspace.deliver(targets or [], options, threading.Event()), json=json)

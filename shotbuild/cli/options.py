@@ -30,6 +30,9 @@ FailFast: TypeAlias = Annotated[bool, typer.Option("--fail-fast", help="Stop eve
 MaxCost: TypeAlias = Annotated[
     str | None, typer.Option("--max-cost", help="The most that this call may spend, such as `12 USD`.")
 ]
+First: TypeAlias = Annotated[
+    list[str] | None, typer.Option("--first", help="A shot to make before all others; may be said several times.")
+]
 Takes: TypeAlias = Annotated[
     list[str],
     typer.Argument(

@@ -42,6 +42,9 @@ def _print(planned: PlannedBuild, *, all_steps: bool) -> None:
         if all_steps or line.state != CACHED:
             price = planned.prices.get(line.step.name)
             cost = f"  [{price_text(price)}]" if price is not None else ""
+            operation = planned.under_way.get(line.step.name)
+            if operation is not None:
+                cost = f"  [{operation}, not paid again]"
             console.out(f"{SYMBOLS[line.state]} {line.step.name}  ({line.step.recipe.stage}: {line.why}){cost}")
     count = {state: sum(line.state == state for line in planned.lines) for state in (NEW, CHANGED, CACHED)}
     stale = {state: sum(state in choice.words for choice in planned.choices) for state in (STALE_APPROVED, STALE_PICKED)}
@@ -50,6 +53,8 @@ def _print(planned: PlannedBuild, *, all_steps: bool) -> None:
         f"{count[NEW]} new (+), {count[CHANGED]} changed (~), {count[CACHED]} cached (=){kept}; "
         f"{len(planned.prices)} to generate; cost: {planned.bill}"
     )
+    for cap in planned.caps:
+        console.out(f"{cap.of}: {cap.limit}, of which {decimal_text(cap.spent)} is spent or under way")
     if kept:
         console.err("hint: what people chose stays in every cut; `shotbuild status` says how to let go of it")
 
@@ -63,6 +68,7 @@ def _content(planned: PlannedBuild) -> dict[str, object]:
                 "state": line.state,
                 "why": line.why,
                 "price": _price(planned, line),
+                "under_way": planned.under_way.get(line.step.name),
             }
             for line in planned.lines
         ],
@@ -77,11 +83,11 @@ def _price(planned: PlannedBuild, line: Forecast) -> dict[str, object] | None:
     if price is None:
         return None
     amount = None if price.amount is None else decimal_text(price.amount)
-    return {"amount": amount, "currency": price.currency, "exact": price.exact}
+    return {"amount": amount, "currency": price.currency, "exact": price.exact, "date": price.date or None}
 
 
 def price_text(price: Price) -> str:
     if price.amount is None:
         return "price unknown"
-    sure = "exact" if price.exact else "estimated"
+    sure = "exact" if price.exact else f"estimated from the list of {price.date}" if price.date else "estimated"
     return f"free, {sure}" if price.amount == 0 else f"{decimal_text(price.amount)} {price.currency}, {sure}"

@@ -40,19 +40,23 @@ def bill(prices: Iterable[Price]) -> Bill:
     )
 
 
-def check_budget(bill: Bill, limit: Money | None) -> None:
-    """Errors: LimitReached when a bill passes the limit, has a price that is unknown, or costs anything without a limit."""
+def check_budget(bill: Bill, limit: Money, spent: Fraction, of: str) -> None:
+    """limit, spent: of a cap; of: what it is the limit of. Errors: LimitReached when a bill passes what is left of it, or
+    has a price that is unknown."""
     if bill.free:
         return
-    if limit is None:
+    if not limit.amount and not spent:
         raise LimitReached(
             f"this build costs {bill}, and no budget was given",
             hint="set `budget: {limit: …}` in shotbuild.yaml, or pass --max-cost",
         )
-    over = [money for money in bill.known if money.currency != limit.currency or money.amount > limit.amount]
+    over = [money for money in bill.known if money.currency != limit.currency or money.amount + spent > limit.amount]
     if over or bill.unknown:
         raise LimitReached(
-            f"this build costs {bill}, the limit is {limit}",
+            f"this build costs {bill}, {of} is {limit}"
+            + (f", and {Money(spent, limit.currency)} of it is spent" if spent else ""),
             cause="an unknown price counts as over any limit" if bill.unknown else None,
-            hint="build fewer shots, or raise the limit",
+            hint="give the provider a `price` in shotbuild.yaml, or leave the shot out"
+            if bill.unknown and not over
+            else "build fewer shots, or raise the limit",
         )

@@ -197,12 +197,42 @@ class Journal:
 
     def submitted(self, number: int, operation: Operation, answer: str, what: str = "accepted") -> None:
         """The service accepted it: its id, in a transaction of its own."""
-        links = json.dumps(dict(operation.links.items))
-        self._set(
-            number, Phase.SUBMITTED, f"{what} as {operation.id}",
-            operation=operation.id, submitted=operation.submitted or self._clock(), links=links, accepted=answer,
-            answer=answer,
-        )  # fmt: skip
+        with self._writing() as database:
+            self._submitted(database, number, operation, answer, what)
+
+    def found(self, number: int, operation: Operation, answer: str, how: str) -> bool:
+        """A lost submit was found at its service. False, and nothing is written, when nobody can tell that it is this one:
+        another operation has that id, or made the very same call and may be what was accepted."""
+        with self._writing() as database:
+            other = database.execute(
+                "SELECT 1 FROM operations AS mine JOIN operations AS other ON other.id != mine.id AND other.provider = ?"
+                " WHERE mine.id = ? AND (other.operation = ? OR (other.phase = ? AND other.sent = mine.sent)) LIMIT 1",
+                (operation.provider, number, operation.id, Phase.INTENT.value),
+            ).fetchone()
+            if other is not None:
+                return False
+            self._submitted(database, number, operation, answer, how)
+            return True
+
+    def adopt(self, number: int, operation: Operation, answer: str) -> int | None:
+        """A person found it at the service, under an id. Gives the number of another operation that has this id already;
+        then nothing is written."""
+        with self._writing() as database:
+            taken = database.execute(
+                "SELECT id FROM operations WHERE provider = ? AND operation = ? AND id != ?",
+                (operation.provider, operation.id, number),
+            ).fetchone()
+            if taken is not None:
+                return int(taken[0])
+            named = {
+                "phase": Phase.SUBMITTED.value, "moved": self._clock(), "operation": operation.id, "ended": "", "reason": "",
+                "submitted": operation.submitted or self._clock(), "links": json.dumps(dict(operation.links.items)),
+                "accepted": answer, "answer": answer, "kind": "", "number": number,
+            }  # fmt: skip
+            sets = ", ".join(f"{name} = :{name}" for name in named if name != "number")
+            database.execute(f"UPDATE operations SET {sets} WHERE id = :number", named)  # noqa: S608
+            self._tell(database, number, Phase.SUBMITTED, f"a person found it as {operation.id}")
+            return None
 
     def unsent(self, number: int, reason: str) -> None:
         """Nothing left this machine."""
@@ -372,12 +402,23 @@ class Journal:
     def _end(self, number: int, phase: Phase, kind: str, reason: str, **values: Any) -> None:
         self._set(number, phase, reason or phase.value, kind=kind, reason=reason, ended=self._clock(), **values)
 
+    def _submitted(self, database: sqlite3.Connection, number: int, operation: Operation, answer: str, what: str) -> None:
+        links = json.dumps(dict(operation.links.items))
+        self._write(
+            database, number, Phase.SUBMITTED, f"{what} as {operation.id}",
+            operation=operation.id, submitted=operation.submitted or self._clock(), links=links, accepted=answer,
+            answer=answer,
+        )  # fmt: skip
+
     def _set(self, number: int, phase: Phase, what: str, **values: Any) -> None:
         with self._writing() as database:
-            named = {"phase": phase.value, "moved": self._clock(), **values}
-            sets = ", ".join(f"{name} = :{name}" for name in named)
-            database.execute(f"UPDATE operations SET {sets} WHERE id = :number", {**named, "number": number})  # noqa: S608
-            self._tell(database, number, phase, what)
+            self._write(database, number, phase, what, **values)
+
+    def _write(self, database: sqlite3.Connection, number: int, phase: Phase, what: str, **values: Any) -> None:
+        named = {"phase": phase.value, "moved": self._clock(), **values}
+        sets = ", ".join(f"{name} = :{name}" for name in named)
+        database.execute(f"UPDATE operations SET {sets} WHERE id = :number", {**named, "number": number})  # noqa: S608
+        self._tell(database, number, phase, what)
 
     def _tell(self, database: sqlite3.Connection, number: int, phase: Phase, what: str) -> None:
         database.execute("INSERT INTO happened VALUES (?, ?, ?, ?)", (number, self._clock(), phase.value, what[:500]))

@@ -4,6 +4,7 @@ A lane is one model of one service. A refusal for haste pauses the lane and not 
 refused key closes every lane of the service. Knows no HTTP and no money.
 """
 
+from bisect import insort
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from shotbuild.errors import ProviderError
 Asker = TypeVar("Asker")
 MINUTE = 60.0
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 120.0
+CROWDED = 2.0
+"""Seconds between looks at a lane that another build fills: each look may cost uploads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,21 +35,33 @@ class LaneRules:
 
 @dataclass(slots=True)
 class Lane(Generic[Asker]):
-    """waiting: priority → sequence → who waits, in order; going: how many were let in and did not leave; closed: why nobody
-    is let in any more; paused: until when."""
+    """waiting: priority → sequence → who waits, in order; served: how many of each sequence were let in; starts: when
+    submits left, in order; going: how many were let in and did not leave; entering: how many of those have not submitted;
+    closed: why nobody is let in any more; paused: until when; narrow: one at a time, to see whether there is room; taken:
+    when the service last took one."""
 
     rules: LaneRules
     waiting: dict[int, dict[str, deque[Asker]]] = field(default_factory=dict)
     served: dict[str, int] = field(default_factory=dict)
     starts: deque[float] = field(default_factory=deque)
     going: int = 0
+    entering: int = 0
     paused: float = 0.0
+    narrow: bool = False
+    taken: float = float("-inf")
     pause: float = FIRST_PAUSE
     closed: ProviderError | None = None
 
     def join(self, asker: Asker, priority: int, sequence: str, *, first: bool = False) -> None:
         """first: it was let in before and comes back, so it stands before the others of its sequence."""
-        row = self.waiting.setdefault(priority, {}).setdefault(sequence, deque())
+        rows = self.waiting.setdefault(priority, {})
+        if first:
+            self.served[sequence] = max(0, self.served.get(sequence, 0) - 1)
+        elif sequence not in rows:
+            # Who comes late shares from now on; it does not get first what others got before.
+            least = min((self.served.get(name, 0) for each in self.waiting.values() for name in each), default=0)
+            self.served[sequence] = max(self.served.get(sequence, 0), least)
+        row = rows.setdefault(sequence, deque())
         (row.appendleft if first else row.append)(asker)
 
     def admit(self, now: float) -> Asker | None:
@@ -64,7 +79,14 @@ class Lane(Generic[Asker]):
             del self.waiting[priority]
         self.served[sequence] = self.served.get(sequence, 0) + 1
         self.going += 1
+        self.entering += 1
+        if self.narrow:
+            self.paused = now + CROWDED
         return asker
+
+    def take(self) -> None:
+        """Somebody is under way who was let in by an earlier build."""
+        self.going += 1
 
     def opens(self, now: float) -> float:
         """When the next one may be let in, as far as time decides that; infinity while the lane is full."""
@@ -72,24 +94,33 @@ class Lane(Generic[Asker]):
             return float("inf")
         return max(self.paused, self._next_start(now))
 
-    def started(self, now: float) -> None:
-        """A submit leaves."""
+    def started(self, at: float) -> None:
+        """A submit left then."""
+        self.entering -= 1
         if self.rules.per_minute is not None:
-            self.starts.append(now)
+            insort(self.starts, at)
 
-    def leave(self) -> None:
+    def leave(self, *, unused: bool) -> None:
+        """unused: its submit never left."""
         self.going -= 1
+        self.entering -= unused
 
-    def accepted(self) -> None:
+    def accepted(self, now: float) -> None:
         """The service took one: whatever haste there was is over."""
-        self.pause = FIRST_PAUSE
+        self.pause, self.narrow, self.taken = FIRST_PAUSE, False, now
+
+    def crowded(self, now: float) -> None:
+        """Operations of other builds fill the lane: somebody looks again after a while."""
+        self.narrow, self.paused = True, max(self.paused, now + CROWDED)
 
     def hold(self, now: float, wait: float | None) -> float:
         """Too fast: nobody is let in for so many seconds, or for longer each time where the service does not say. Gives when
         it opens again."""
-        seconds = self.pause if wait is None else wait
-        self.pause = min(LONGEST_PAUSE, self.pause * 2)
-        self.paused = max(self.paused, now + seconds)
+        if wait is None:
+            if now < self.paused:
+                return self.paused  # refusals that come together count once
+            wait, self.pause = self.pause, min(LONGEST_PAUSE, self.pause * 2)
+        self.paused = max(self.paused, now + wait)
         return self.paused
 
     def drain(self) -> Iterator[Asker]:
@@ -104,7 +135,11 @@ class Lane(Generic[Asker]):
             return now
         while self.starts and self.starts[0] <= now - MINUTE:
             self.starts.popleft()
-        return now if len(self.starts) < self.rules.per_minute else self.starts[0] + MINUTE
+        # Who was let in and has not submitted yet will, any moment.
+        surplus = len(self.starts) + self.entering - self.rules.per_minute
+        if surplus < 0:
+            return now
+        return self.starts[surplus] + MINUTE if surplus < len(self.starts) else float("inf")
 
 
 class Lanes(Generic[Asker]):

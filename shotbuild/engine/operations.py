@@ -12,7 +12,7 @@ import json
 import random
 import uuid
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -40,6 +40,7 @@ from shotbuild.errors import (
     ProviderUnavailable,
     RateLimited,
     ShotbuildError,
+    StoreError,
     VendorFault,
 )
 from shotbuild.host.wire import Http
@@ -150,12 +151,14 @@ Course: TypeAlias = Generator[Do | Pause | Entrance, Any, ActionResult]
 
 @dataclass(slots=True, eq=False)
 class Purchase:
-    """A step on its way. inside: it has a place in its lane; lock: on its action; found: the result was made by others."""
+    """A step on its way. inside: it has a place in its lane; left: when its submit left, None = it did not; lock: on its
+    action; found: the result was made by others."""
 
     wanted: Wanted
     terms: Terms
     course: Course | None = None
     inside: bool = False
+    left: float | None = None
     lock: Any = None
     found: bool = False
 
@@ -177,7 +180,7 @@ class StillRunning(Exception):
 class Operations:
     """The purchases of one build. ended: where finished calls announce themselves, for whoever waits."""
 
-    def __init__(self, counter: Counter, ended: "SimpleQueue[Future[Any]]", pool: ThreadPoolExecutor | None = None) -> None:
+    def __init__(self, counter: Counter, ended: "SimpleQueue[Future[Any]]", pool: Executor | None = None) -> None:
         self._counter, self._ended = counter, ended
         self._pool = pool or ThreadPoolExecutor(THREADS, thread_name_prefix="service")
         self._lanes: Lanes[Purchase] = Lanes()
@@ -215,8 +218,10 @@ class Operations:
         return future in self._calls
 
     def returned(self, future: "Future[Any]") -> None:
-        """A call ended: its course goes on."""
+        """A call ended: its course goes on, unless everything was stopped meanwhile."""
         purchase = self._calls.pop(future)
+        if purchase not in self._open:
+            return
         error = future.exception()
         if error is not None:
             self._go(purchase, lambda course: course.throw(error))
@@ -229,7 +234,7 @@ class Operations:
         while self._due and self._due[0][0] <= now:
             self._go(heapq.heappop(self._due)[2], lambda course: course.send(None))
         for _, purchase in list(self._lanes.admitted(now)):
-            purchase.inside = True
+            purchase.inside, purchase.left = True, None
             self._go(purchase, lambda course: course.send(None))
         outcomes, self._outcomes = self._outcomes, []
         return outcomes
@@ -242,6 +247,8 @@ class Operations:
                 purchase.lock.release()
         self._open.clear()
         self._outcomes.clear()
+        self._due.clear()
+        self._lanes = Lanes()
 
     # --- the loop -------------------------------------------------------------------------------------------------------
 
@@ -254,10 +261,15 @@ class Operations:
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:
-            under_way = self._counter.journal.open(purchase.wanted.key) is not None
-            self._end(purchase, Bought(purchase, None, error, under_way))
+            self._end(purchase, Bought(purchase, None, error, self._under_way(purchase)))
         else:
             self._serve(purchase, need)
+
+    def _under_way(self, purchase: Purchase) -> bool:
+        try:
+            return self._counter.journal.open(purchase.wanted.key) is not None
+        except StoreError:
+            return True  # nobody can say, so nothing else is asked for in its place
 
     def _serve(self, purchase: Purchase, need: Do | Pause | Entrance) -> None:
         now = self._counter.clock.now()
@@ -283,7 +295,7 @@ class Operations:
 
     def _leave(self, purchase: Purchase) -> None:
         if purchase.inside:
-            self._lane(purchase).leave()
+            self._lane(purchase).leave(unused=purchase.left is None)
             purchase.inside = False
 
     def _lane(self, purchase: Purchase) -> Lane[Purchase]:
@@ -304,8 +316,10 @@ class Operations:
             return made
         entry: Entry | None = yield Do(counter.journal.open, wanted.key)
         counter.hear(Started(step=wanted.step))
-        if entry is not None:
-            self._leave(purchase)  # what is under way needs no entrance
+        if entry is not None and not purchase.inside:
+            # What is under way waits for no entrance, and yet takes its place.
+            self._lane(purchase).take()
+            purchase.inside, purchase.left = True, counter.clock.now()
         while True:
             if entry is None:
                 yield Do(self._refuse_again, purchase)
@@ -322,7 +336,7 @@ class Operations:
             except VendorFault as error:
                 attempts = yield Do(counter.journal.attempts, wanted.key)
                 self._leave(purchase)
-                if len(attempts) >= purchase.terms.attempts:
+                if sum(each.phase is Phase.FAILED for each in attempts) >= purchase.terms.attempts:
                     raise
                 counter.hear(Warned(message=f"{wanted.step.name}: {error.message}; it is asked for once more"))
                 entry = None
@@ -378,16 +392,15 @@ class Operations:
             if self._counter.stop():
                 raise Cancelled("the build was stopped before anything was asked")
             tries += 1
-            lane.started(clock.now())
             try:
-                entry: Entry = yield Do(self._submit, purchase)
+                entry = yield from self._once(purchase, lane)
             except FateUnknown:
                 open_ = yield Do(self._counter.journal.open, purchase.wanted.key)
                 assert open_ is not None, "an intent stays open until its fate is known"
                 return open_  # type: ignore[no-any-return]
             except Full:
                 self._leave(purchase)
-                yield Pause(LOOK_AGAIN)
+                lane.crowded(clock.now())
             except RateLimited as error:
                 self._leave(purchase)
                 if isinstance(error, DailyCap):
@@ -395,7 +408,7 @@ class Operations:
                     raise
                 until = lane.hold(clock.now(), error.wait)
                 self._counter.hear(Held(step=purchase.wanted.step, seconds=until - clock.now(), why=error.message))
-                if until - began > purchase.terms.patience:
+                if until - max(began, lane.taken) > purchase.terms.patience:
                     raise
             except (OutOfFunds, KeyRefused, PinGone) as error:
                 self._leave(purchase)
@@ -407,10 +420,19 @@ class Operations:
                     raise
                 yield Pause(self._back_off(tries))
             else:
-                lane.accepted()
+                lane.accepted(clock.now())
                 return entry
 
-    def _submit(self, purchase: Purchase) -> Entry:
+    def _once(self, purchase: Purchase, lane: Lane[Purchase]) -> Generator[Do | Pause | Entrance, Any, Entry]:
+        """One submit, which counts for the lane's minute if it left. Errors: as `_submit`."""
+        try:
+            entry: Entry = yield Do(self._submit, purchase, lane)
+            return entry
+        finally:
+            if purchase.left is not None:
+                lane.started(purchase.left)
+
+    def _submit(self, purchase: Purchase, lane: Lane[Purchase]) -> Entry:
         """In a thread: the intent, the call, and what came of it, each on the disk before the next. Errors: ProviderError
         when nothing was made; FateUnknown; LimitReached; Full."""
         counter, wanted, terms = self._counter, purchase.wanted, purchase.terms
@@ -419,11 +441,15 @@ class Operations:
         numbers: list[int] = []
 
         def reserve(sent: str) -> None:
+            if lane.closed is not None:
+                raise _because(lane.closed)  # while references went up
             numbers.append(journal.reserve(self._intent(purchase, request, sent), counter.caps()))
+            purchase.left = counter.clock.now()
 
         line = counter.connect(terms.service, reserve)
         try:
             operation = terms.service.submit(request, line)
+            _check_operation(operation, terms.service, line)
         except BaseException as error:
             if not numbers:
                 raise
@@ -438,6 +464,8 @@ class Operations:
             if isinstance(error, FateUnknown):
                 raise
             raise FateUnknown(f"{wanted.step.name} may have been accepted", cause=reason) from error
+        if not numbers:
+            raise RuntimeError(f"the adapter of {terms.service.name} submits without `http.pay`")
         journal.submitted(numbers[0], operation, line.last)
         entry = journal.entry(numbers[0])
         assert entry is not None, "it was written a moment ago"
@@ -463,18 +491,27 @@ class Operations:
     def _looked_up(self, purchase: Purchase, entry: Entry) -> Generator[Do | Pause | Entrance, Any, Entry]:
         """What became of a submit whose answer was lost, as far as the service can say."""
         journal, service = self._counter.journal, purchase.terms.service
+        silence: ProviderError | None = None
+        answered = False
         if service.finds is not Finds.NO:
             for pause in FIND_PAUSES:
                 yield Pause(pause)
                 try:
                     operation = yield Do(self._find, purchase, entry)
-                except (ProviderUnavailable, RateLimited):
+                except (ProviderUnavailable, RateLimited) as error:
+                    silence = error
                     continue
-                if operation is not None:
-                    how = f"found again {service.finds.value}"
-                    yield Do(journal.submitted, entry.id, operation, entry.answer, how)
+                answered = True
+                how = f"found again {service.finds.value}"
+                if operation is not None and (yield Do(journal.found, entry.id, operation, entry.answer, how)):
                     self._counter.hear(Found(step=purchase.wanted.step, operation=operation.id))
                     return (yield Do(journal.entry, entry.id))  # type: ignore[no-any-return]
+        if silence is not None and not answered:
+            raise ProviderUnavailable(
+                f"{service.name} does not say what became of {entry.name}",
+                cause=_told(silence),
+                hint="build again later: it is looked up once more, and not asked for twice",
+            )
         looked = "its service has no way to look it up" if service.finds is Finds.NO else "its service shows nothing of it"
         reason = f"{entry.reason or 'the build ended while it was asked for'}; {looked}"
         yield Do(journal.unknown, entry.id, reason)
@@ -509,7 +546,7 @@ class Operations:
                     raise (yield Do(self._bad, entry, error, path)) from error
                 yield Do(path.unlink, True)
                 yield Pause(self._back_off(bad))
-            except (ProviderUnavailable, RateLimited) as error:
+            except (ProviderUnavailable, RateLimited, VendorFault) as error:
                 failures += 1
                 if failures >= FETCH_TRIES:
                     raise ProviderUnavailable(
@@ -527,14 +564,15 @@ class Operations:
         counter, terms, journal = self._counter, purchase.terms, self._counter.journal
         clock, service = counter.clock, terms.service
         moved = heard = clock.now()
-        seen, failures, warned = (entry.word, entry.progress), 0, False
+        seen, charged, failures, warned = (entry.word, entry.progress), entry.charged, 0, False
         while True:
             try:
                 status, answer = yield Do(self._poll, purchase, entry)
             except KeyRefused as error:
                 self._close(purchase, error, service=True)
                 raise
-            except (ProviderUnavailable, RateLimited) as error:
+            except (ProviderUnavailable, RateLimited, VendorFault) as error:
+                # A question that failed says nothing of the operation, whatever the adapter calls it.
                 failures += 1
                 if terms.glance or clock.now() - heard > terms.patience:
                     raise ProviderUnavailable(
@@ -545,14 +583,17 @@ class Operations:
                 yield Pause(max(self._back_off(failures), getattr(error, "wait", None) or 0))
                 continue
             heard, failures = clock.now(), 0
-            if status.charged is not None:
-                yield Do(journal.charged, entry.id, status.charged)
+            if status.charged is not None and status.charged != charged:
+                charged = status.charged
+                yield Do(journal.charged, entry.id, charged)
             match status.state:
                 case State.DONE:
                     return status, answer
                 case State.FAILED:
                     fault = status.fault or VendorFault(f"{service.name} failed to make it", cause=status.word)
                     yield Do(journal.failed, entry.id, type(fault).__name__, _told(fault))
+                    if isinstance(fault, OutOfFunds | KeyRefused | PinGone):
+                        self._close(purchase, fault, service=not isinstance(fault, PinGone))
                     raise fault
                 case State.CANCELLED:
                     yield Do(journal.cancelled, entry.id, f"{service.name} says that it was cancelled")
@@ -650,6 +691,12 @@ def unknown(entry: Entry) -> FateUnknown:
         hint=f"look at the service's own page, then say `shotbuild recover adopt {entry.name} ID`, `shotbuild recover lost "
         f"{entry.name}` or `shotbuild recover retry {entry.name}`",
     )
+
+
+def _check_operation(operation: object, service: Service, line: Line) -> None:
+    """What an adapter of somebody else's hands over has to name what was paid for. Errors: ProviderError."""
+    if not isinstance(operation, Operation) or not operation.id:
+        raise ProviderError(f"the adapter of {service.name} did not say what was accepted", cause=line.last[:300] or None)
 
 
 def _amount(price: Price) -> str:

@@ -47,6 +47,8 @@ _NEVER_LEFT = (
     httpx.LocalProtocolError,
     httpx.InvalidURL,
 )
+TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
+"""IPv4 as networks without it write it."""
 _NO_TAKE = ("text/html", "application/xhtml", "text/plain", "application/json", "application/xml", "text/xml", "text/css")
 
 
@@ -178,33 +180,46 @@ class Connection:
         for cut in range(CUTS):
             before = into.stat().st_size if into.exists() else 0
             try:
-                return self._fetched(url, into, before, bare, limits, deadline, stop)
-            except httpx.HTTPError as error:
+                digest = self._fetched(url, into, before, bare, limits, deadline, stop)
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
                 gained = into.exists() and into.stat().st_size > before
                 if not gained or cut == CUTS - 1:
                     raise self._unanswered(error, "the output was cut off") from error
+            else:
+                _mark_of(into).unlink(missing_ok=True)
+                return digest
         raise AssertionError("the loop returns or raises")
 
     def _fetched(
         self, url: str, into: Path, have: int, bare: bool, limits: Limits, deadline: float, stop: Callable[[], bool]
     ) -> Digest:
         hashed = hashlib.sha256()
+        mark = _mark_of(into).read_text() if have and _mark_of(into).exists() else ""
         if have:
             with into.open("rb") as stream:
                 while chunk := stream.read(CHUNK):
                     hashed.update(chunk)
-        with self._following(url, {"Range": f"bytes={have}-"} if have else {}, bare) as reply:
-            if reply.status_code == 416 and have and _total(reply) == have:
+        wanted = {"Range": f"bytes={have}-", **({"If-Range": mark} if mark else {})} if have else {}
+        with self._following(url, wanted, bare) as reply:
+            packed = reply.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity")
+            same = not mark or _validator(reply) in (mark, "")
+            if reply.status_code == 416 and have and _total(reply) == have and same:
                 return Digest(sha256=hashed.hexdigest(), size=have)
             self._check_output(reply)
-            goes_on = have > 0 and reply.status_code == 206 and _starts(reply) == have
-            if have and not goes_on:
+            goes_on = have > 0 and reply.status_code == 206 and _starts(reply) == have and same and not packed
+            if not goes_on:
                 have, hashed = 0, hashlib.sha256()
+                into.unlink(missing_ok=True)
                 if reply.status_code == 206:
-                    into.unlink()
                     raise httpx.RemoteProtocolError("another part came than was asked for")
-            with into.open("ab" if goes_on else "wb") as stream:
-                size = self._poured(reply, stream, hashed, have, limits, deadline, stop)
+                _mark_of(into).write_text(_validator(reply))
+            try:
+                with into.open("ab" if goes_on else "wb") as stream:
+                    size = self._poured(reply, stream, hashed, have, limits, deadline, stop)
+            except BaseException:
+                if packed:
+                    into.unlink()  # ranges count what is sent, not what it unpacks to
+                raise
         if size == 0:
             raise BadTake(f"{self._account.name} handed over an empty file")
         return Digest(sha256=hashed.hexdigest(), size=size)
@@ -219,7 +234,8 @@ class Connection:
         deadline: float,
         stop: Callable[[], bool],
     ) -> int:
-        for chunk in reply.iter_raw(CHUNK):
+        # As they come: what is gathered for a larger piece is lost when it is cut off.
+        for chunk in reply.iter_bytes():
             stream.write(chunk)
             hashed.update(chunk)
             size += len(chunk)
@@ -248,11 +264,19 @@ class Connection:
             plain = {"Accept-Encoding": "identity", **carried, **headers}
             with self._kept.stream("GET", url, headers=plain, follow_redirects=False) as reply:
                 self._check_peer(url, reply)
-                if not reply.is_redirect:
+                if not reply.has_redirect_location:
                     yield reply
                     return
-                url = urljoin(url, reply.headers["location"])
+                url = self._joined(url, reply.headers["location"])
         raise BadTake(f"the output of {self._account.name} is behind more than {REDIRECTS} redirects")
+
+    def _joined(self, url: str, location: str) -> str:
+        try:
+            target = urljoin(url, location)
+            _origin(target)
+        except ValueError as error:
+            raise BadTake(f"the output of {self._account.name} is behind a redirect to nowhere", cause=str(error)) from error
+        return target
 
     def _check_target(self, url: str) -> None:
         """An output comes over https and from a public place, or from where the service itself was said to be."""
@@ -272,17 +296,19 @@ class Connection:
 
     def _check_peer(self, url: str, reply: httpx.Response) -> None:
         """The same once more of whom we really talk to: a name may lead elsewhere the second time."""
+        host = urlsplit(url).hostname or ""
+        if _origin(url) == _origin(self._account.address) or _proxied(host):
+            return
         stream = reply.extensions.get("network_stream")
         try:
             peer = stream.get_extra_info("server_addr") if stream is not None else None
         except OSError as error:  # it has hung up already
             raise httpx.ReadError(str(error)) from error
-        host = urlsplit(url).hostname or ""
-        if peer and _origin(url) != _origin(self._account.address) and not _proxied(host):
+        if peer:
             self._refuse_private(str(peer[0]), url)
 
     def _refuse_private(self, address: str, url: str) -> None:
-        if not ipaddress.ip_address(address.partition("%")[0]).is_global:
+        if not _is_public(ipaddress.ip_address(address.partition("%")[0])):
             raise BadTake(
                 f"the output of {self._account.name} leads into a private network",
                 cause=f"{self.shown(_bare(url))} is {address}",
@@ -291,7 +317,14 @@ class Connection:
     # --- calls ----------------------------------------------------------------------------------------------------------
 
     def _absolute(self, url: str) -> str:
-        return url if urlsplit(url).scheme else f"{self._account.address}/{url.lstrip('/')}"
+        try:
+            if urlsplit(url).scheme:
+                _origin(url)
+                return url
+        except ValueError as error:
+            cause = f"{self.shown(url[:200])}: {error}"
+            raise ProviderError(f"{self._account.name} named an address that is none", cause=cause) from error
+        return f"{self._account.address}/{url.lstrip('/')}"
 
     def _own(self, url: str) -> bool:
         return _origin(url) in {_origin(each) for each in (self._account.address, *self._account.origins)}
@@ -423,6 +456,28 @@ def _bare(url: str) -> str:
 
 def _proxied(host: str) -> bool:
     return bool(getproxies().get("https") or getproxies().get("all")) and not proxy_bypass(host)
+
+
+def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether it leads to the whole world. Addresses that hold another one lead to that."""
+    if isinstance(address, ipaddress.IPv6Address):
+        held = address.ipv4_mapped or address.sixtofour
+        if held is None and address in TRANSLATED:
+            held = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if held is not None:
+            return _is_public(held)
+    return address.is_global and not address.is_multicast
+
+
+def _mark_of(into: Path) -> Path:
+    """Beside a file under way: what its server calls these very bytes, so that no other bytes are added to them."""
+    return into.with_name(f"{into.name}.mark")
+
+
+def _validator(reply: httpx.Response) -> str:
+    """An `ETag` that stands for the same bytes, else a time of change; `""` when it says neither."""
+    tag = str(reply.headers.get("etag", ""))
+    return str(reply.headers.get("last-modified", "")) if not tag or tag.startswith("W/") else tag
 
 
 def _starts(reply: httpx.Response) -> int | None:

@@ -1,11 +1,15 @@
 """The Plan: Steps in an order in which they can run, and the files to link at the end. Who needs whom is `network`'s."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
+from shotbuild.errors import PlanError, nearest
 from shotbuild.plan.choose import Choice
 from shotbuild.records import Output, Step
+
+URGENT = 1000
+"""More than any `priority:` that can be written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,3 +56,23 @@ def part(plan: Plan, names: frozenset[str]) -> Plan:
         links=tuple(link for link in plan.links if link.step in names),
         choices=plan.choices,
     )
+
+
+def first(plan: Plan, shots: Iterable[str]) -> Plan:
+    """The plan with some shots, and what they need, before all others. Errors: PlanError for a shot that is not in it."""
+    wanted = tuple(shots)
+    if not wanted:
+        return plan
+    known = sorted({shot for step in plan.steps for shot in step.shots})
+    for shot in wanted:
+        if shot not in known:
+            guess = nearest(shot, known)
+            hint = f"did you mean `{guess}`?" if guess else "`shotbuild plan` lists what this build looks at"
+            raise PlanError(f"{shot!r} is none of the shots of this build", hint=hint)
+    own = [step.name for step in plan.steps if set(step.shots) & set(wanted) and step.sequence is None]
+    urgent = {step.name for step in needed(plan, own).steps}
+    return replace(plan, steps=tuple(_raised(step) if step.name in urgent else step for step in plan.steps))
+
+
+def _raised(step: Step) -> Step:
+    return replace(step, priority=step.priority + URGENT, fallbacks=tuple(map(_raised, step.fallbacks)))

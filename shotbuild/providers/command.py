@@ -13,18 +13,18 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from shotbuild.digest import of_file
-from shotbuild.errors import BadTake, ProcessError, ProviderRefused, nearest
+from shotbuild.errors import BadTake, Cancelled, ProcessError, ProviderRefused, nearest
 from shotbuild.host import files, process
 from shotbuild.providers.common import kind_of
 from shotbuild.providers.interface import Model, Objection, Receipt, Request, Strength, Wish, Workplace
 from shotbuild.records import FREE, Fields, Price, fields
-from shotbuild.spec.fields import Field, integer, text, truth
+from shotbuild.spec.fields import REQUIRED, Field, integer, text, truth
 from shotbuild.spec.kinds import Reader, Schema, written_text
 from shotbuild.spec.nodes import Listing, Node
 from shotbuild.spec.report import Refusal, listed
@@ -34,7 +34,8 @@ VARIABLE = "SHOTBUILD_COMMANDS"
 OUT = "out"
 TOLD = ("prompt", "seed", "frames", "rate", "width", "height", "seconds", "take", OUT)
 ROLES = (
-    "first_frame", "last_frame", "reference", "reference_2", "reference_3", "reference_4", "video", "mask", "sound", "workflow",
+    "first_frame", "last_frame", "reference", "reference_2", "reference_3", "reference_4", "video", "mask", "sound",
+    "workflow",
 )  # fmt: skip
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
 NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -98,8 +99,8 @@ class Argv:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Some names, as a list or as one text; the value is text, sorted. what: such as "inputs"; known: all that there are, empty
-    = any; mark: what may stand at the end of one."""
+    """Some names, as a list or as one text; the value is text, sorted. what: such as "input"; known: all that there are,
+    empty = any; mark: what may stand at the end of one."""
 
     what: str
     known: tuple[str, ...] = ()
@@ -126,7 +127,7 @@ class Names:
 
 def _model(extension: str) -> Model:
     settings: dict[str, Field] = {
-        "argv": Field(Argv(), text(doc="").default, "The program's name and its arguments, with `{prompt}`, `{out}` and so on."),
+        "argv": Field(Argv(), REQUIRED, "The program's name and its arguments, with `{prompt}`, `{out}` and so on."),
         "version": text(longest=100, doc="The program's version. Raise it whenever the program would make other takes."),
         "inputs": Field(Names("input", ROLES, "?"), "", "References that the program reads; one with `?` may be missing."),
         "sound": truth(default=False, doc="Whether its takes carry sound."),
@@ -193,8 +194,8 @@ class Command:
             yield Objection(key="prompt", message="no program can be told a NUL character", remedy="take it out")
 
     def make(self, request: Request, workplace: Workplace, into: Path) -> Receipt:
-        """Runs the program in a folder of its own, where copies of its inputs lie. Errors: ProviderRefused before it is started;
-        ProcessError with the end of what it said; BadTake when it wrote no file; Cancelled."""
+        """Runs the program in a folder of its own, where copies of its inputs lie. Errors: ProviderRefused before it is
+        started; ProcessError with the end of what it said; BadTake when it wrote no file; Cancelled."""
         roles = tuple(role for role, _ in request.references)
         wish = Wish(
             prompt=request.prompt,
@@ -289,11 +290,9 @@ def _run(argv: list[str], kept: Iterable[str], workplace: Workplace, deadline: i
     except ProcessError as error:
         _, _, how = error.message.partition(" ")  # the name before it is the launcher's
         raise ProcessError(f"{Path(argv[0]).name} {how}", cause=_without(secrets, error.cause or "")) from error
-    return _without(secrets, "\n".join(_lines(said[1])))
-
-
-def _lines(said: str) -> Iterator[str]:
-    yield from said.strip().splitlines()[-process.STDERR_LINES :]
+    except Cancelled as error:
+        raise Cancelled(f"{Path(argv[0]).name} was stopped") from error
+    return _without(secrets, "\n".join(said[1].strip().splitlines()[-process.STDERR_LINES :]))
 
 
 def _without(secrets: Iterable[str], said: str) -> str:

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 from shotbuild.errors import (
@@ -102,14 +103,12 @@ def table_objections(model: Model, wish: Wish) -> list[Objection]:
     found: list[Objection] = []
     longest = max(model.lengths, default=Fraction(model.seconds))
     if wish.seconds > longest or wish.seconds < model.shortest:
-        lengths = " or ".join(f"{_seconds(length)} s" for length in sorted(model.lengths))
-        span = lengths or f"{_seconds(model.shortest)} to {model.seconds} s"
         longer = wish.seconds > longest
         found.append(
             Objection(
                 key="duration",
                 message=f"this is {'longer' if longer else 'shorter'} than model {model.name!r} makes",
-                cause=f"it makes {span}; the shot lasts {_seconds(wish.seconds)} s",
+                cause=f"it makes {_span(model)}; the shot lasts {_seconds(wish.seconds)} s",
                 remedy=f"write at most `{_seconds(longest)}s`, or continue it in another shot"
                 if longer
                 else f"write at least `{_seconds(model.shortest)}s`, and trim it in the cut",
@@ -131,6 +130,16 @@ def table_objections(model: Model, wish: Wish) -> list[Objection]:
             )
         )
     return found
+
+
+def _span(model: Model) -> str:
+    """The lengths that a model makes, in words."""
+    lengths = sorted(model.lengths)
+    if len(lengths) > 3 and all(after - before == 1 for before, after in pairwise(lengths)):
+        return f"{_seconds(lengths[0])} to {_seconds(lengths[-1])} s, in whole seconds"
+    if lengths:
+        return " or ".join(f"{_seconds(length)} s" for length in lengths)
+    return f"{_seconds(model.shortest)} to {model.seconds} s" if model.shortest else f"at most {model.seconds} s"
 
 
 def _missing(model: Model, role: str) -> Objection:

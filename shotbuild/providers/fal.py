@@ -53,6 +53,7 @@ KEPT = '{"expiration_duration_seconds": 86400}'
 STATES = {"IN_QUEUE": State.QUEUED, "IN_PROGRESS": State.RUNNING, "COMPLETED": State.DONE}
 NAMES = {"ratio": "aspect_ratio", "audio": "generate_audio", "enhancer": "model"}
 """Our settings that fal calls otherwise."""
+LINKS = {"status_url": "/status", "response_url": "", "cancel_url": "/cancel"}
 ANSWERS = (400, 404, 413, 415, 422, 500, 502, 503, 504)
 """Statuses with which a result may say that its model failed."""
 
@@ -345,7 +346,7 @@ class Fal:
         return Operation(provider=self.name, id=answer.text("request_id"), submitted="", links=fields(**links))
 
     def poll(self, operation: Operation, http: Http) -> Status:
-        reply = http.get(operation.links.text("status_url"), allow=(404,))
+        reply = http.get(_link(operation, "status_url"), allow=(404,))
         if reply.status == 404:
             return Status(state=State.GONE, word="404")
         word = reply.json.text("status")
@@ -353,7 +354,7 @@ class Fal:
         if state is not State.DONE:
             return Status(state=state, word=word)
         # COMPLETED means that it no longer runs. How it ended stands in the result.
-        result = http.get(operation.links.text("response_url"), allow=ANSWERS)
+        result = http.get(_link(operation, "response_url"), allow=ANSWERS)
         said = reply.json.word("error")
         if "cancel" in said.lower():
             return Status(state=State.CANCELLED, word=word)
@@ -364,15 +365,28 @@ class Fal:
         return Status(state=State.FAILED if fault else State.DONE, word=word, fault=fault)
 
     def locate(self, operation: Operation, http: Http) -> Address:
-        return Address(url=http.get(operation.links.text("response_url")).json.text("video", "url"))
+        return Address(url=http.get(_link(operation, "response_url")).json.text("video", "url"))
 
     def cancel(self, operation: Operation, http: Http) -> bool:
-        reply = http.send("PUT", operation.links.text("cancel_url"), allow=(400, 404))
+        reply = http.send("PUT", _link(operation, "cancel_url"), allow=(400, 404))
         # CANCELLATION_REQUESTED is only a signal to what runs: it may be made, and billed, all the same.
         return reply.ok and reply.json.word("status") == "OK"
 
     def find(self, doubt: Doubt, http: Http) -> Operation | None:
         return None
+
+
+def _link(operation: Operation, name: str) -> str:
+    """Where an operation is asked about. fal's own links are followed; who adopts one names it by its address."""
+    if operation.links.get(name) is not None:
+        return operation.links.text(name)
+    address, _, request = operation.id.partition("/requests/")
+    if not request or "://" not in address:
+        raise ProviderRefused(
+            f"fal knows no request by `{operation.id[:80]}` alone",
+            hint="adopt it by its whole address, such as https://queue.fal.run/fal-ai/veo3.1/requests/764cabcf",
+        )
+    return f"{address}/requests/{request.partition('/')[0]}{LINKS[name]}"
 
 
 def _input(model: Model, request: Request, http: Http) -> dict[str, Any]:

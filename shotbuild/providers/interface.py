@@ -22,9 +22,34 @@ from typing import Protocol, TypeAlias, TypeGuard
 
 from shotbuild.errors import ProviderError
 from shotbuild.host.wire import Http, Reply
-from shotbuild.records import Fields, Format, Operation, Pin, Price, Value, fields
+from shotbuild.records import Fields, Format, Objection, Operation, Pin, Price, Value, Wish, fields
 from shotbuild.spec.fields import Field
 from shotbuild.units import rate_text
+
+__all__ = [
+    "Address",
+    "Doubt",
+    "Finds",
+    "Local",
+    "Model",
+    "Objection",
+    "Offer",
+    "Provider",
+    "Rate",
+    "Receipt",
+    "Request",
+    "Rewriting",
+    "Service",
+    "State",
+    "Status",
+    "Strength",
+    "Tariff",
+    "Wish",
+    "Workplace",
+    "is_local",
+    "is_service",
+    "request_fields",
+]
 
 # --- what a model is ----------------------------------------------------------------------------------------------------
 
@@ -76,31 +101,8 @@ class Tariff:
         for rate in self.rates:
             if all(said.get(name) == value for name, value in rate.when.items()):
                 amount = rate.amount * seconds if rate.per == "second" else rate.amount
-                return Price(amount=amount, currency=self.currency, exact=self.exact)
+                return Price(amount=amount, currency=self.currency, exact=self.exact, date=self.date)
         return Price(amount=None, currency=self.currency, exact=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What a shot asks of a model, before anything is made. seconds: exact; references: the roles that are given, with the
-    first frame of a shot that continues another one; settings: the model's fields, defaults written out."""
-
-    prompt: str
-    seconds: Fraction
-    format: Format
-    references: tuple[str, ...]
-    settings: Fields
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Objection:
-    """Why a model will not do what is wished. key: what of the shot is wrong, as it is written there: `duration`, `prompt`,
-    `format`, `references`, `seed`, or the name of a setting; remedy: starts with a verb."""
-
-    key: str
-    message: str
-    cause: str = ""
-    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -232,8 +232,21 @@ def _address(links: Fields, verb: str, http: Http) -> str:
     )
 
 
+def _links(name: str) -> Fields:
+    """The same from an operation's own name, which says it all: that is what a person has who adopts one."""
+    model = name.partition("/operations/")[0]
+    parts = model.split("/")
+    if len(parts) != 8 or parts[::2] != ["projects", "locations", "publishers", "models"]:
+        raise ProviderRefused(
+            f"Vertex knows no operation by `{name[:80]}` alone",
+            hint="adopt it by its whole name: projects/…/locations/…/publishers/google/models/…/operations/…",
+        )
+    return fields(model=model, place=parts[3])
+
+
 def _asked(operation: Operation, http: Http, allow: tuple[int, ...] = ()) -> Reply:
-    url = _address(operation.links, "fetchPredictOperation", http)
+    links = operation.links if operation.links.items else _links(operation.id)
+    url = _address(links, "fetchPredictOperation", http)
     return http.send("POST", url, body={"operationName": operation.id}, allow=allow)
 
 

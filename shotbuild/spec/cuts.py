@@ -6,12 +6,12 @@ from fractions import Fraction
 from shotbuild.errors import Location
 from shotbuild.records import AudioTrack, Clip, Deliverable, Sequence, Transition
 from shotbuild.spec import format as written
+from shotbuild.spec.desk import Desk
 from shotbuild.spec.house import overlaid
 from shotbuild.spec.kinds import RESERVED
 from shotbuild.spec.matrix import Variant
 from shotbuild.spec.prompts import Use
 from shotbuild.spec.report import Refusal
-from shotbuild.spec.shots import Desk
 from shotbuild.spec.tables import Plain, Row
 from shotbuild.units import Duration, TimecodeDuration
 

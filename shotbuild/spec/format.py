@@ -1,5 +1,6 @@
 """The written format: a table per kind of thing, a line per key. It drives loading and the JSON Schema."""
 
+from fractions import Fraction
 from typing import TypeAlias
 
 from shotbuild.spec.kinds import (
@@ -31,6 +32,17 @@ SIZE_KIND = Parsed(parse_size, r"^[0-9]{2,4}x[0-9]{2,4}$")
 RATE_KIND = Parsed(parse_rate, r"^[0-9]+([.][0-9]+|/[0-9]+)?$", number=True)
 GAIN_KIND = Parsed(parse_decibels, r"^[+-]?[0-9]+([.][0-9]+)? ?dB$", units=("dB",))
 MONEY_KIND = Parsed(parse_money, r"^[0-9]+([.][0-9]+)? ?[A-Z]{3}$", units=(" USD", " EUR"))
+
+
+def parse_stall(text: str) -> Fraction:
+    """Seconds without a change: `20m`, at least 30 s. There are no frames in a queue."""
+    duration = parse_duration(text)
+    if duration.frames or ":" in text or duration.seconds < 30:
+        raise ValueError("at least `30s`, such as `90s` or `20m`")
+    return duration.seconds
+
+
+STALL_KIND = Parsed(parse_stall, r"^[0-9]+([.][0-9]+)?(ms|s|m)$", units=("s", "m"))
 VARIABLES_KIND: MapOf[Plain] = MapOf(checked_variable, Anything(), "variables", VARIABLE)
 
 Unread: TypeAlias = dict[str, tuple[Scalar, Node]]
@@ -67,16 +79,25 @@ MODEL = Key("model", Word("model"), "The provider's model.")
 SEED = Key("seed", Integer(0, MAX_SEED), "The first take's seed; derived from the names when not written.")
 TAKES = Key("takes", Integer(1, MAX_TAKES), "How many takes to make.", shown=1)
 DURATION = Key("duration", DURATION_KIND, "How long: `4s`, `96f`, `500ms`, `00:00:04:00`.")
-REFERENCES = Key("references", MapOf(str, FilePath(), "pictures by role"), "Pictures by role, such as `first_frame`.")
+REFERENCES = Key("references", MapOf(str, FilePath(), "files by role"), "Files by role, such as `first_frame`.")
 CONTINUE = Key("continue", Text(64), "The shot on whose last frame this one starts.")
 FINISH: Key[tuple[Node, ...]] = Key(
-    "finish", ListOf(Later("finish"), "finishing stages"), "Finishing stages in order: `[upscale: {factor: 2}]`."
+    "finish",
+    ListOf(Later("finish"), "finishing stages"),
+    "Finishing stages in order: `[upscale: {factor: 2}]`, or by a provider: `[upscale: {provider: crisp}]`.",
 )
 SETTINGS: Key[Node] = Key("settings", Later("settings"), "The model's own settings.")
+INSTEAD = Key("provider", Word("provider"), "Who may make it instead: a name from `providers`.", required=True)
+INSTEAD_TABLE = Table("a fallback", (INSTEAD, MODEL, SETTINGS))
+OR = Key(
+    "or",
+    ListOf(Short(INSTEAD_TABLE), "fallbacks"),
+    "Who may make it when its provider cannot, in order: `[hero, {provider: other, model: …, settings: {…}}]`.",
+)
 PRIORITY = Key("priority", Integer(-100, 100), "Higher runs earlier.", shown=0)
 FIT = Key("fit", Choice("fit", ("pad", "crop", "stretch")), "How a picture of another shape is placed.", shown="pad")
 MOVED = Key("moved", Name("a shot"), "The name that the shot had before: its takes, decisions and seed come along.")
-GENERATED: tuple[Key[object], ...] = (PROVIDER, MODEL, SEED, TAKES, REFERENCES, CONTINUE, SETTINGS, MOVED)
+GENERATED: tuple[Key[object], ...] = (PROVIDER, MODEL, SEED, TAKES, REFERENCES, CONTINUE, SETTINGS, OR, MOVED)
 """What only a generated shot has, not a plate."""
 SHOT_TABLE = Table(
     "a shot", (TITLE, PROMPT, TEMPLATE_FILE, WITH, PLATE, DURATION, *GENERATED, PART, FINISH, TAGS, PRIORITY, FIT, MATRIX)
@@ -117,7 +138,22 @@ PROJECT = Key("project", Name("a project"), "The project's name.", required=True
 FORMAT = Key("format", FORMAT_TABLE, "The picture format of all cuts.")
 USE = Key("use", Word("use"), "The provider itself, such as `animatic`.", required=True)
 AT_ONCE = Key("at_once", Integer(1, 1000), "How many takes it may work on at the same time.")
-PROVIDER_TABLE = Table("a provider", (USE, MODEL, AT_ONCE), open=True)
+PER_MINUTE = Key("per_minute", Integer(1, 10_000), "How many takes it may be asked for in a minute.")
+STALL_AFTER = Key("stall_after", STALL_KIND, "How long a take may stand still before `on_stall`: `20m`.")
+ON_STALL = Key(
+    "on_stall",
+    Choice("policy", ("leave", "wait", "cancel")),
+    "What is done with a take that stands still: `leave` it to a later build, `wait` for it, or `cancel` it.",
+    shown="leave",
+)
+ATTEMPTS = Key(
+    "attempts", Integer(1, 10), "How often one take is asked for, at most, when the service fails by its own fault.", shown=3
+)
+PRICE = Key("price", MONEY_KIND, "What a second of a take costs, in place of the built-in price list: `0.12 USD`.")
+SERVICE_ONLY: tuple[Key[object], ...] = (PER_MINUTE, STALL_AFTER, ON_STALL, ATTEMPTS, PRICE)
+"""What is said of a service only, not of a provider on this machine."""
+PROVIDER_TABLE = Table("a provider", (USE, MODEL, AT_ONCE, *SERVICE_ONLY), open=True)
+FINISHER_TABLE = Table("a finishing stage", (PROVIDER, MODEL), open=True)
 PROVIDERS: Key[Unread] = Key(
     "providers",
     MapOf(lambda text: checked_name(text, "a provider"), Later("provider_use"), "providers", f"^{NAME}$"),
@@ -125,13 +161,20 @@ PROVIDERS: Key[Unread] = Key(
 )
 DEFAULTS_TABLE = Table(
     "defaults",
-    (PROVIDER, MODEL, DURATION, TAKES, SEED, FIT, PRIORITY, SETTINGS, FINISH, TAGS, TEMPLATE_FILE, PART),
+    (PROVIDER, MODEL, DURATION, TAKES, SEED, FIT, PRIORITY, SETTINGS, OR, FINISH, TAGS, TEMPLATE_FILE, PART),
 )
 DEFAULTS = Key("defaults", DEFAULTS_TABLE, "What every shot has that says nothing else.")
 VARS = Key("vars", VARIABLES_KIND, "Variables for all templates.")
 LIMIT = Key("limit", MONEY_KIND, "The most that may be spent: `250 USD`.")
 TAKES_PER_SHOT = Key("takes_per_shot", Integer(1, 10_000), "The most takes of one shot.", shown=30)
-BUDGET = Key("budget", Table("a budget", (LIMIT, TAKES_PER_SHOT)), "What may be spent. Without it nothing is.")
+LIMITS_BY_SEQUENCE = Key(
+    "sequences",
+    MapOf(str, MONEY_KIND, "amounts by sequence"),
+    "The most that may be spent on the shots of a sequence: `{opening: 50 USD}`.",
+)
+BUDGET = Key(
+    "budget", Table("a budget", (LIMIT, TAKES_PER_SHOT, LIMITS_BY_SEQUENCE)), "What may be spent. Without it nothing is."
+)
 APPROVALS = Key(
     "approvals", ListOf(Name("a role"), "roles"), "Who has to approve every take before `deliver --strict` passes."
 )

@@ -1,21 +1,24 @@
 """What all shots of a project share: its format, providers, defaults, variables, budget. Knows nothing of single shots."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Protocol
 
 from shotbuild.errors import Location
-from shotbuild.records import Budget, Fields, Format, ProviderUse, Settings
+from shotbuild.records import Budget, Fields, Format, Objection, ProviderUse, Settings, Wish
 from shotbuild.spec import format as written
 from shotbuild.spec.fields import Field, refuse_unknown, settle
 from shotbuild.spec.kinds import Reader
+from shotbuild.spec.matrix import Names
 from shotbuild.spec.nodes import Entry, Node, Scalar
 from shotbuild.spec.tables import Plain, Row, entries_of
-from shotbuild.units import Size
+from shotbuild.units import Money, Size
 
 DEFAULT_FORMAT = Format(size=Size(1280, 720), rate=Fraction(24), color="bt709", pixels="yuv420p")
 DEFAULT_TAKES_PER_SHOT = 30
+TAKE, UPSCALE = "take", "upscale"
+"""Kinds of models: what makes takes, and what works on a clip. The latter is also the finishing stage that it may do."""
 
 
 class ModelTable(Protocol):
@@ -31,17 +34,23 @@ class ModelTable(Protocol):
     def roles(self) -> tuple[str, ...]: ...
 
     @property
-    def seconds(self) -> int: ...
+    def kind(self) -> str: ...
+
+    @property
+    def seeded(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
     """What the rooms above offer. providers: name → its models, the first is its default; stages: finishing stages with
-    their fields; profiles: names of delivery profiles."""
+    their fields; profiles: names of delivery profiles; is_service: whether a provider works elsewhere, for money;
+    objections: of a provider's model to a wish. The last two are asked only of providers that the project names."""
 
     providers: Mapping[str, Mapping[str, ModelTable]]
     stages: Mapping[str, Mapping[str, Field]]
     profiles: tuple[str, ...]
+    is_service: Callable[[str], bool]
+    objections: Callable[[str, str, Wish], Iterable[Objection]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +64,7 @@ class Provided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
-    """default: the provider of a shot that names none; None = it has to name one."""
+    """default: the provider of a shot that names none; None = it has to name one; limits: of sequences, by written name."""
 
     name: str
     format: Format
@@ -64,6 +73,7 @@ class House:
     defaults: Row
     variables: dict[str, Plain]
     budget: Budget
+    limits: dict[str, tuple[Scalar, Money]]
     settings: Settings
     approvals: tuple[str, ...]
 
@@ -80,6 +90,7 @@ def settled(row: Row, tables: Tables, reader: Reader) -> House:
         defaults=defaults,
         variables=plain_values(row.get(written.VARS)),
         budget=_budget(row.get(written.BUDGET)),
+        limits=_limits(row.get(written.BUDGET)),
         settings=Settings(ffmpeg=row.get(written.FFMPEG), link=row.get(written.LINK) or "copy"),
         approvals=tuple(dict.fromkeys(row.get(written.APPROVALS) or ())),
     )
@@ -118,7 +129,7 @@ def _providers(row: Row, tables: Tables, reader: Reader) -> dict[str, Provided]:
     found = row.get(written.PROVIDERS)
     if found is None and not row.has(written.PROVIDERS):
         use = "animatic" if "animatic" in tables.providers else next(iter(tables.providers), "animatic")
-        return {"board": _provided("board", use, None, {}, None, row.location, tables, reader)}
+        return {"board": _provided("board", use, None, {}, row.location, tables, reader)}
     return {name: _provider(name, key, node, tables, reader) for name, (key, node) in (found or {}).items()}
 
 
@@ -133,8 +144,29 @@ def _provider(name: str, key: Scalar, node: Node, tables: Tables, reader: Reader
     if model is not None and models and model not in models:
         refuse_model(row.place(written.MODEL), model, use, models, reader)
         model, models = None, {}
-    provided = _provided(name, use, model, entries, row.get(written.AT_ONCE), key.location, tables, reader)
-    return provided if models else Provided(provided.use, {}, entries)
+    if use in tables.providers:
+        _check_service(row, use, tables, reader)
+    provided = _provided(name, use, model, entries, key.location, tables, reader)
+    asked = replace(
+        provided.use,
+        at_once=row.get(written.AT_ONCE),
+        per_minute=row.get(written.PER_MINUTE),
+        stall_after=row.get(written.STALL_AFTER),
+        on_stall=row.get(written.ON_STALL) or provided.use.on_stall,
+        attempts=row.get(written.ATTEMPTS) or provided.use.attempts,
+        price=row.get(written.PRICE),
+    )
+    return Provided(asked, provided.models if models else {}, entries)
+
+
+def _check_service(row: Row, use: str, tables: Tables, reader: Reader) -> None:
+    said = [row.entries[key.name].key for key in written.SERVICE_ONLY if key.name in row.entries]
+    if not said or tables.is_service(use):
+        return
+    for key in said:
+        message = f"`{key.text}` means nothing for provider {use!r}"
+        cause = "it works on this machine: no service is asked, and nothing is paid"
+        reader.report.say(key.location, message, cause=cause, hint="take it out")
 
 
 def _provided(
@@ -142,7 +174,6 @@ def _provided(
     use: str,
     model: str | None,
     entries: dict[str, Entry],
-    at_once: int | None,
     location: Location,
     tables: Tables,
     reader: Reader,
@@ -155,7 +186,7 @@ def _provided(
         settings = settle(table.fields, [entries], reader, place=None, owner=owner)
         own = [key.name for key in written.PROVIDER_TABLE.keys]
         refuse_unknown(entries, [*own, *table.fields], reader, owner=owner)
-    use_ = ProviderUse(name=name, use=use, model=chosen, at_once=at_once, settings=settings, location=location)
+    use_ = ProviderUse(name=name, use=use, model=chosen, at_once=None, settings=settings, location=location)
     return Provided(use_, models, entries)
 
 
@@ -180,7 +211,7 @@ def _check_default_settings(house: House, reader: Reader) -> None:
     """A default setting that no model in use knows is a slip; one that some know is for those."""
     node = house.defaults.get(written.SETTINGS)
     entries = entries_of_settings(node, reader)
-    models = [model for provided in house.providers.values() for model in provided.models.values()]
+    models = [model for provided in house.providers.values() for model in provided.models.values() if model.kind == TAKE]
     if models:
         refuse_unknown(entries, [name for model in models for name in model.fields], reader, owner="any model in use")
 
@@ -194,3 +225,19 @@ def _budget(row: Row | None) -> Budget:
         return Budget(limit=None, takes_per_shot=DEFAULT_TAKES_PER_SHOT)
     takes = row.get(written.TAKES_PER_SHOT) or DEFAULT_TAKES_PER_SHOT
     return Budget(limit=row.get(written.LIMIT), takes_per_shot=takes)
+
+
+def _limits(row: Row | None) -> dict[str, tuple[Scalar, Money]]:
+    return {} if row is None else row.get(written.LIMITS_BY_SEQUENCE) or {}
+
+
+def budget_of(house: House, sequences: Names, reader: Reader) -> Budget:
+    """The budget with the limits of sequences under their full names."""
+    found: dict[str, Money] = {}
+    for key, limit in house.limits.values():
+        name = sequences.find(key.text, key.location, {})
+        if name in found:
+            reader.report.say(key.location, f"sequence {name!r} has a limit already", hint="take one of them out")
+        elif name is not None:
+            found[name] = limit
+    return replace(house.budget, sequences=tuple(sorted(found.items())))

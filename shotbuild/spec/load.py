@@ -9,14 +9,15 @@ from shotbuild.records import Project
 from shotbuild.spec import format as written
 from shotbuild.spec.continuity import check_cycles, check_moves
 from shotbuild.spec.cuts import check_files, deliverable, sequence
+from shotbuild.spec.desk import Desk
 from shotbuild.spec.document import decode, parse
-from shotbuild.spec.house import House, ModelTable, Tables, settled
+from shotbuild.spec.house import House, ModelTable, Tables, budget_of, settled
 from shotbuild.spec.kinds import Reader
 from shotbuild.spec.matrix import Fan, Names, Written, gathered
 from shotbuild.spec.nodes import Node, Scalar
 from shotbuild.spec.prompts import Prompts
 from shotbuild.spec.report import Report
-from shotbuild.spec.shots import Desk, shot
+from shotbuild.spec.shots import shot
 from shotbuild.spec.tables import Key, Row, Table
 from shotbuild.spec.tree import PROJECT_FILE, Tree, read_line
 
@@ -90,7 +91,7 @@ def _settle(sources: _Sources, house: House, prompts: Prompts, tables: Tables, r
         shots=tuple(settled_shots.values()),
         sequences=tuple(sequence(variant, desk) for _, variant in sorted(sequences.variants.items())),
         deliverables=tuple(settled_deliverables),
-        budget=house.budget,
+        budget=budget_of(house, sequences, reader),
         settings=house.settings,
         approvals=house.approvals,
         files=tuple(sorted({*sources.files, *prompts.files})),

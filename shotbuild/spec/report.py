@@ -26,15 +26,18 @@ def _refusal(message: str, cause: str | None, hint: str | None) -> Refusal:
 
 @dataclass(slots=True)
 class Report:
-    """partial: a file could not be read at all, so a name that is not known may stand in it."""
+    """partial: a file could not be read at all, so a name that is not known may stand in it; told: how often something was
+    reported, the same thing once more as well."""
 
     partial: bool = False
+    told: int = 0
     _errors: dict[tuple[Location, str], SpecError] = field(default_factory=dict)
     _comparisons: int = COMPARISONS
 
     def add(self, error: SpecError) -> None:
         """Keeps an error; the same message at the same place is kept once (a template that many shots use)."""
         assert error.location is not None
+        self.told += 1
         self._errors.setdefault((error.location, error.message), error)
 
     def say(self, location: Location, message: str, *, cause: str | None = None, hint: str | None = None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from shotbuild.spec import format as written
 from shotbuild.spec.fields import Field
-from shotbuild.spec.house import Tables
+from shotbuild.spec.house import UPSCALE, Tables
 from shotbuild.spec.kinds import TEMPLATE, Schema
 
 
@@ -28,7 +28,7 @@ def schema(tables: Tables) -> Schema:
             "sequence": written.SEQUENCE_TABLE.schema(),
             "deliverable": written.DELIVERABLE_TABLE.schema(),
             "settings": _object(settings),
-            "finish": _finish(tables.stages),
+            "finish": _finish(tables.stages, _settings(model.fields for model in models if model.kind == UPSCALE)),
             "provider_use": _provider_use(settings),
             "provider": {"type": ["string", "number"]},
             "use": {"enum": sorted(tables.providers)},
@@ -57,10 +57,16 @@ def _settings(tables: Iterable[Mapping[str, Field]]) -> dict[str, Schema]:
     return {name: made[0] if len(made) == 1 else {"anyOf": made} for name, made in sorted(found.items())}
 
 
-def _finish(stages: Mapping[str, Mapping[str, Field]]) -> Schema:
-    named: Schema = {
-        name: {"anyOf": [_object(_settings([fields])), {"type": "null"}]} for name, fields in sorted(stages.items())
-    }
+def _finish(stages: Mapping[str, Mapping[str, Field]], by_providers: Mapping[str, Schema]) -> Schema:
+    """by_providers: the settings of models that do the stage UPSCALE."""
+    named: Schema = {}
+    for name, fields in sorted(stages.items()):
+        ways = [_object(_settings([fields]))]
+        if name == UPSCALE:
+            own = written.FINISHER_TABLE.schema()["properties"]
+            assert isinstance(own, dict)
+            ways.append(_object({**by_providers, **own}) | {"required": [written.PROVIDER.name]})
+        named[name] = {"anyOf": [*ways, {"type": "null"}]}
     table: Schema = {**_object({}), "properties": named, "minProperties": 1, "maxProperties": 1}
     return {"anyOf": [_words(sorted(stages)), table]}
 

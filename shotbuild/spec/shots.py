@@ -1,72 +1,69 @@
 """One written shot → a settled Shot: defaults, prompt, provider, settings, finish. Knows nothing of cuts."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from shotbuild.errors import Location
-from shotbuild.records import Fields, Finish, Reference, Shot
+from shotbuild.records import Fallback, Fields, Finish, Reference, Shot
 from shotbuild.spec import format as written
-from shotbuild.spec.fields import refuse_unknown, settle
-from shotbuild.spec.house import House, ModelTable, Tables, entries_of_settings, overlaid, plain_values, refuse_model
-from shotbuild.spec.kinds import Reader
-from shotbuild.spec.matrix import Names, Variant
-from shotbuild.spec.nodes import Entry, Mapping, Node, Scalar, described
-from shotbuild.spec.prompts import Prompts, Use
-from shotbuild.spec.report import listed
-from shotbuild.spec.tables import Key, Plain, Row, T, entries_of
+from shotbuild.spec.desk import Desk
+from shotbuild.spec.finishing import stages
+from shotbuild.spec.house import entries_of_settings, overlaid, plain_values
+from shotbuild.spec.makers import Maker, maker
+from shotbuild.spec.matrix import Variant
+from shotbuild.spec.nodes import Mapping
+from shotbuild.spec.prompts import Use
+from shotbuild.spec.tables import Key, Plain, Row, T
+from shotbuild.spec.wishes import check
+from shotbuild.units import Duration
 
 FIRST_FRAME = "first_frame"
 """The role that a shot needs to continue another one."""
+VIDEO = "video"
+"""The role in which a finishing model is given the take."""
 NO_PLATE: tuple[Key[object], ...] = (*written.GENERATED, written.WITH)
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """Where shots and cuts are settled: everything that they share."""
-
-    house: House
-    tables: Tables
-    prompts: Prompts
-    reader: Reader
-    shots: Names
-    sequences: Names
-
-
-@dataclass(frozen=True, slots=True)
-class Maker:
-    """Who makes a shot. model: None when that was wrong and is reported; layers: settings as written, weakest first."""
-
-    provider: str
-    model: ModelTable | None
-    layers: tuple[dict[str, Entry], ...]
 
 
 def shot(variant: Variant, desk: Desk) -> Shot:
     """The shot that a variant is. Errors go to the desk's report; what is wrong is left at a default."""
     row = written.SHOT_TABLE.read(variant.node, desk.reader)
     if row is None:
-        return _common(Row(variant.location, {}, {}), variant, desk)
-    base = _common(row, variant, desk)
+        return _common(Row(variant.location, {}, {}), (), variant, desk)
+    finishes = stages(_own(row, desk, written.FINISH) or (), desk)
+    base = _common(row, tuple(finish for finish, _ in finishes), variant, desk)
     if row.has(written.PLATE):
         _check_plate(row, desk)
         return replace(base, plate=row.get(written.PLATE), duration=row.get(written.DURATION))
-    maker = _maker(row, desk)
-    _check_length(base, row, maker, desk)
-    return replace(
+    by = _maker(row, variant.location, desk)
+    instead = _instead(row, by, base, desk)
+    settled = replace(
         base,
         prompt=_prompt(row, variant, desk),
-        provider=maker.provider,
-        model=None if maker.model is None else maker.model.name,
-        seed=_own(row, desk, written.SEED),
+        provider=by.provider,
+        model=by.model_name,
+        seed=_seed(row, by, desk),
         takes=_own(row, desk, written.TAKES) or 1,
-        duration=_own(row, desk, written.DURATION),
-        references=_references(row, maker, desk),
-        continues=_continues(row, variant, maker, desk),
-        settings=_settings(row, variant, maker, desk),
+        duration=_duration(base, row, desk),
+        references=_references(row, by, instead, base, desk),
+        continues=_continues(row, variant, by, instead, desk),
+        settings=by.settings,
         moved=row.get(written.MOVED),
+        fallbacks=tuple(
+            Fallback(provider=each.provider, model=each.model_name, settings=each.settings, location=each.location)
+            for each in instead
+        ),
     )
+    roles = _roles(row, by, desk)
+    check(settled, by, roles, _places(row, desk), desk)
+    for each in instead:
+        check(settled, each, roles, {}, desk, f"name another fallback; `or: []` in shot {base.name!r} is none")
+    # What a second stage is given depends on the first one, and only the service can say whether it takes that.
+    first = finishes[0][1] if finishes else None
+    if first is not None:
+        check(replace(settled, prompt=None), first, (VIDEO,), {}, desk)
+    return settled
 
 
-def _common(row: Row, variant: Variant, desk: Desk) -> Shot:
+def _common(row: Row, finish: tuple[Finish, ...], variant: Variant, desk: Desk) -> Shot:
     """What generated shots and plates have alike."""
     defaults = desk.house.defaults
     return Shot(
@@ -82,7 +79,7 @@ def _common(row: Row, variant: Variant, desk: Desk) -> Shot:
         format=overlaid(overlaid(desk.house.format, defaults.get(written.PART)), row.get(written.PART)),
         references=(),
         continues=None,
-        finish=_finish(_own(row, desk, written.FINISH) or (), desk),
+        finish=finish,
         settings=Fields(),
         tags=tuple(dict.fromkeys(_own(row, desk, written.TAGS) or ())),
         priority=_own(row, desk, written.PRIORITY) or 0,
@@ -111,84 +108,126 @@ def _check_plate(row: Row, desk: Desk) -> None:
 # --- who makes it ------------------------------------------------------------------------------------------------------
 
 
-def _maker(row: Row, desk: Desk) -> Maker:
-    house, report = desk.house, desk.reader.report
-    name = row.get(written.PROVIDER) or (None if row.has(written.PROVIDER) else house.default)
-    provided = house.providers.get(name or "")
-    if name is None:
-        if not house.defaults.has(written.PROVIDER) and not row.has(written.PROVIDER) and house.providers:
-            hint = "add `provider: …` here, or to `defaults` in `shotbuild.yaml`"
-            report.say(
-                row.location,
-                "no provider is named for this shot",
-                cause=listed(sorted(house.providers)),
-                hint=hint,
-            )
-        return Maker("", None, ())
-    if provided is None:
-        report.unknown(row.place(written.PROVIDER), "provider", name, sorted(house.providers))
-        return Maker(name, None, ())
-    usual = house.defaults if name == house.default and house.defaults.has(written.MODEL) else None
-    source = row if row.has(written.MODEL) else usual
-    model = provided.use.model if source is None else source.get(written.MODEL)
-    if model is not None and source is not None and provided.models and model not in provided.models:
-        refuse_model(source.place(written.MODEL), model, provided.use.use, provided.models, desk.reader)
-    defaults = entries_of_settings(house.defaults.get(written.SETTINGS), desk.reader)
+def _maker(row: Row, location: Location, desk: Desk) -> Maker:
     own = entries_of_settings(row.get(written.SETTINGS), desk.reader)
-    return Maker(name, provided.models.get(model or ""), (provided.entries, defaults, own))
+    place = row.place(written.SETTINGS) if row.has(written.SETTINGS) else location
+    return maker(row, own, place, location, desk)
 
 
-def _settings(row: Row, variant: Variant, maker: Maker, desk: Desk) -> Fields:
-    if maker.model is None:
-        return Fields()
-    owner = f"model {maker.model.name!r}"
-    refuse_unknown(maker.layers[-1], list(maker.model.fields), desk.reader, owner=owner)
-    place = row.place(written.SETTINGS) if row.has(written.SETTINGS) else variant.location
-    return settle(maker.model.fields, maker.layers, desk.reader, place=place, owner=owner)
+def _instead(row: Row, by: Maker, base: Shot, desk: Desk) -> tuple[Maker, ...]:
+    """Who may make it instead, in order."""
+    asked, found = _asked(by), dict[tuple[str, str | None, Fields], Maker]()
+    for each in _own(row, desk, written.OR) or ():
+        if each.get(written.INSTEAD) is None:
+            continue
+        second = _maker(each, each.place(written.INSTEAD), desk)
+        same = _asked(second)
+        if second.model is None:
+            continue
+        if same in found or (same == asked and row.has(written.OR)):
+            other = "a fallback before it" if same in found else f"what makes shot {base.name!r}"
+            cause = f"{other} has the same provider, model and settings"
+            desk.reader.report.say(second.location, "this is no fallback", cause=cause, hint="take it out")
+        elif same != asked:  # a default is there for the other shots
+            found[same] = second
+    return tuple(found.values())
 
 
-def _check_length(base: Shot, row: Row, maker: Maker, desk: Desk) -> None:
+def _asked(by: Maker) -> tuple[str, str | None, Fields]:
+    return by.provider, by.model_name, by.settings
+
+
+def _seed(row: Row, by: Maker, desk: Desk) -> int | None:
+    if by.model is None or by.model.seeded:
+        return _own(row, desk, written.SEED)
+    if row.has(written.SEED):
+        place, name = row.place(written.SEED), by.model.name
+        cause = "two takes of one request are two answers all the same"
+        desk.reader.report.say(place, f"model {name!r} takes no seed", cause=cause, hint="take it out")
+    return None
+
+
+def _duration(base: Shot, row: Row, desk: Desk) -> Duration | None:
     source = row if row.has(written.DURATION) else desk.house.defaults
-    say = desk.reader.report.say
     if not source.has(written.DURATION):
         hint = "add `duration: 4s` here, or to `defaults` in `shotbuild.yaml`"
-        say(base.location, f"shot {base.name!r} has no duration", hint=hint)
-    duration, place = source.get(written.DURATION), source.place(written.DURATION)
-    if duration is None:
-        return
-    seconds, cause = duration.exact(base.format.rate), f"shot {base.name!r}, at {base.format.rate} frames per second"
-    if duration.at(base.format.rate) < 1:
-        say(place, "this is shorter than one frame", cause=cause, hint="write at least `1f`")
-    if maker.model is not None and seconds > maker.model.seconds:
-        message = f"this is longer than model {maker.model.name!r} makes"
-        cause = f"at most {maker.model.seconds} s; {cause}"
-        say(place, message, cause=cause, hint=f"write at most `{maker.model.seconds}s`, or continue it in another shot")
+        desk.reader.report.say(base.location, f"shot {base.name!r} has no duration", hint=hint)
+    duration = source.get(written.DURATION)
+    if duration is not None and duration.at(base.format.rate) < 1:
+        cause = f"shot {base.name!r}, at {base.format.rate} frames per second"
+        place = source.place(written.DURATION)
+        desk.reader.report.say(place, "this is shorter than one frame", cause=cause, hint="write at least `1f`")
+    return duration
+
+
+def _places(row: Row, desk: Desk) -> dict[str, Location]:
+    """Where the parts of a shot are written that a model may object to: in the shot, else in the defaults."""
+    defaults, found = desk.house.defaults, dict[str, Location]()
+    for source in (defaults, row):
+        part = source.get(written.PART)
+        if part is not None and part.has(written.SIZE):
+            found["format"] = part.place(written.SIZE)
+        if source.has(written.DURATION):
+            found["duration"] = source.place(written.DURATION)
+    said: tuple[tuple[str, Key[object]], ...] = (
+        ("prompt", written.TEMPLATE_FILE),
+        ("prompt", written.PROMPT),
+        ("references", written.CONTINUE),
+        ("references", written.REFERENCES),
+        ("seed", written.SEED),
+    )
+    return found | {name: row.place(key) for name, key in said if row.has(key)}
 
 
 # --- what it is made from ----------------------------------------------------------------------------------------------
 
 
-def _references(row: Row, maker: Maker, desk: Desk) -> tuple[Reference, ...]:
+def _references(row: Row, by: Maker, instead: tuple[Maker, ...], base: Shot, desk: Desk) -> tuple[Reference, ...]:
     found = row.get(written.REFERENCES) or {}
     for role, (key, _) in found.items():
-        if maker.model is not None and role not in maker.model.roles:
-            owner = f"model {maker.model.name!r}"
-            desk.reader.report.unknown(key.location, "role", role, maker.model.roles, owner=owner)
+        if by.model is not None and role not in by.model.roles:
+            owner = f"model {by.model.name!r}"
+            desk.reader.report.unknown(key.location, "role", role, by.model.roles, owner=owner)
+        else:
+            _check_fallbacks(role, f"a reference {role!r}", instead, base.name, desk)
     return tuple(Reference(role=role, path=found[role][1], location=found[role][0].location) for role in sorted(found))
 
 
-def _continues(row: Row, variant: Variant, maker: Maker, desk: Desk) -> str | None:
+def _continues(row: Row, variant: Variant, by: Maker, instead: tuple[Maker, ...], desk: Desk) -> str | None:
     name = row.get(written.CONTINUE)
     if name is None:
         return None
     place, say = row.place(written.CONTINUE), desk.reader.report.say
-    if maker.model is not None and FIRST_FRAME not in maker.model.roles:
-        cause = f"model {maker.model.name!r} takes no `{FIRST_FRAME}`"
+    if by.model is not None and FIRST_FRAME not in by.model.roles:
+        cause = f"model {by.model.name!r} takes no `{FIRST_FRAME}`"
         say(place, "this shot cannot continue another one", cause=cause, hint="take another model, or take `continue` out")
+    else:
+        _check_fallbacks(FIRST_FRAME, "`continue`", instead, variant.name, desk)
     if FIRST_FRAME in (row.get(written.REFERENCES) or {}):
         hint = "take one of them out"
         say(place, f"`continue` and the reference `{FIRST_FRAME}` both say how the shot starts", hint=hint)
     return desk.shots.find(name, place, variant.variables)
+
+
+def _check_fallbacks(role: str, what: str, instead: tuple[Maker, ...], shot_name: str, desk: Desk) -> None:
+    for each in instead:
+        if each.model is not None and role not in each.model.roles:
+            takes = ", ".join(each.model.roles) or "none"
+            desk.reader.report.say(
+                each.location,
+                f"model {each.model.name!r} takes no `{role}`",
+                cause=f"shot {shot_name!r} has {what}; roles of this model: {takes}",
+                hint=f"name another fallback; `or: []` in shot {shot_name!r} is none",
+            )
+
+
+def _roles(row: Row, by: Maker, desk: Desk) -> frozenset[str]:
+    """The roles of everything that is given, also where its file is missing or the role is misspelt."""
+    node = row.entries[written.REFERENCES.name].value if row.has(written.REFERENCES) else None
+    roles = set(node.entries) if isinstance(node, Mapping) else set()
+    known = () if by.model is None else by.model.roles
+    meant = {desk.reader.report.nearest(role, known) or role for role in roles if role not in known}
+    return frozenset(roles | meant | ({FIRST_FRAME} if row.has(written.CONTINUE) else set()))
 
 
 # --- prompt ------------------------------------------------------------------------------------------------------------
@@ -229,38 +268,3 @@ def _variables(row: Row, variant: Variant, desk: Desk) -> dict[str, Plain]:
     title = row.get(written.TITLE) or variant.name
     fixed: dict[str, Plain] = {"project": desk.house.name, "shot": variant.name, "title": title}
     return {**desk.house.variables, **variant.variables, **own, **fixed}
-
-
-# --- finish ------------------------------------------------------------------------------------------------------------
-
-
-def _finish(items: tuple[Node, ...], desk: Desk) -> tuple[Finish, ...]:
-    stages = (_stage(item, desk) for item in items)
-    return tuple(stage for stage in stages if stage is not None)
-
-
-def _stage(node: Node, desk: Desk) -> Finish | None:
-    """`upscale`, or `upscale: {factor: 2}`."""
-    key, value = _stage_parts(node)
-    if key is None:
-        hint = "write `- upscale`, or `- upscale: {factor: 2}`"
-        desk.reader.report.say(node.location, f"expected one finishing stage, found {described(node)}", hint=hint)
-        return None
-    fields = desk.tables.stages.get(key.text)
-    if fields is None:
-        desk.reader.report.unknown(key.location, "finishing stage", key.text, sorted(desk.tables.stages))
-        return None
-    owner = f"stage {key.text!r}"
-    entries = {} if value is None else entries_of(value, desk.reader, f"settings of {owner}") or {}
-    refuse_unknown(entries, list(fields), desk.reader, owner=owner)
-    settings = settle(fields, [entries], desk.reader, place=key.location, owner=owner)
-    return Finish(stage=key.text, settings=settings, location=key.location)
-
-
-def _stage_parts(node: Node) -> tuple[Scalar | None, Node | None]:
-    if isinstance(node, Scalar):
-        return (None, None) if node.empty else (node, None)
-    if isinstance(node, Mapping) and len(node.entries) == 1:
-        (entry,) = node.entries.values()
-        return entry.key, entry.value
-    return None, None

@@ -93,7 +93,9 @@ class Dropped(Exception):
 class VendorServer:
     """Base of all servers. A subclass says how its vendor speaks: `answer`, and `refusal` for each fault of its own.
 
-    key: what a client has to send; polls: how often an operation says that it runs; clip: the take that it hands over.
+    key: what a client has to send; polls: how often an operation says that it runs; clip: the take that it hands over;
+    tried: how many submits came, accepted or not; moved: where outputs are redirected to; echoes: each answer has the key
+    that was sent in all its sentences and in the addresses of outputs, as a careless service might.
     Use as a context manager; `url` is its address without a slash at the end.
     """
 
@@ -107,6 +109,10 @@ class VendorServer:
         self.lock = threading.RLock()
         self.other_clip = b""
         self.broken = False
+        self.tried = 0
+        self.moved = ""
+        self.echoes = False
+        self.shown = ""
         self._serial = 0
 
     # --- what a vendor's own server says ------------------------------------------------------------------------------
@@ -126,6 +132,11 @@ class VendorServer:
         """How many operations were accepted: what is billed."""
         return len(self.jobs)
 
+    @property
+    def billed(self) -> int:
+        """How many of those are charged: what failed by the vendor's own fault is not."""
+        return sum(not (job.state == "failed" and job.fault is Fault.POLL_FAULT) for job in self.jobs.values())
+
     def wants(self, *faults: Fault) -> Fault | None:
         """Takes the next fault from the queue if it is one of these."""
         with self.lock:
@@ -142,6 +153,8 @@ class VendorServer:
             Fault.SUBMIT_INVALID, Fault.SUBMIT_AUTH, Fault.SUBMIT_LIMITED, Fault.SUBMIT_DAILY_CAP, Fault.SUBMIT_FUNDS,
             Fault.SUBMIT_MODERATED, Fault.SUBMIT_MODEL_GONE,
         )  # fmt: skip
+        with self.lock:
+            self.tried += 1
         fault = self.wants(*refused)
         if fault is not None:
             return self.refusal(fault)
@@ -189,7 +202,8 @@ class VendorServer:
 
     def fresh_address(self, job: Job) -> str:
         """The address of a job's output; call it each time that the vendor would sign a new one."""
-        return f"{self.url}/outputs/{job.id}/{job.address}.mp4?signature=s3cr3t-{job.address}"
+        more = f"&key={self.shown}" if self.echoes else ""
+        return f"{self.url}/outputs/{job.id}/{job.address}.mp4?signature=s3cr3t-{job.address}{more}"
 
     def output(self, asked: Asked) -> Given:
         """A download, with ranges; for paths that begin with /outputs/."""
@@ -200,6 +214,8 @@ class VendorServer:
             return Given(403, b"<Error><Code>AccessDenied</Code></Error>", {"Content-Type": "application/xml"})
         if int(last.partition(".")[0]) < job.address:
             return Given(403, b"<Error>expired</Error>", {"Content-Type": "application/xml"})
+        if self.moved:
+            return Given(302, b"", {"Location": self.moved})
         if self.wants(Fault.OUTPUT_HTML):
             return Given(200, b"<html><body>Please log in</body></html>", {"Content-Type": "text/html"})
         if self.wants(Fault.OUTPUT_EMPTY):
@@ -262,6 +278,10 @@ class VendorServer:
                 except Dropped:
                     self._cut()
                     return
+                if server.echoes and not asked.path.startswith("/outputs/"):
+                    server.shown = asked.headers.get("authorization", asked.headers.get("x-api-key", ""))
+                    server.shown = server.shown.rpartition(" ")[2] or server.shown
+                    given.body = echoed(given.body, server.shown)
                 submitted = server.paid > paid
                 self._give(given, half=submitted and bool(server.wants(Fault.SUBMIT_DROP_DURING)))
                 if submitted and server.wants(Fault.SUBMIT_TWICE):
@@ -296,7 +316,7 @@ class VendorServer:
                     self._cut()
                 elif cut is not None:
                     self.wfile.write(content[: int(cut)])
-                    self._cut()
+                    self.close_connection = True  # not by a reset, which may throw away what was not read yet
                 elif self.command != "HEAD":
                     self.wfile.write(content)
 
@@ -317,6 +337,17 @@ class VendorServer:
                     pass  # the client went away, or we cut it off
 
         return Handler
+
+
+def echoed(body: Any, key: str) -> Any:
+    """An answer with a key in each of its sentences."""
+    if isinstance(body, bytes):
+        return body.replace(b" ", f" {key} ".encode(), 1)
+    if isinstance(body, str):
+        return f"{body} ({key})" if " " in body else body
+    if isinstance(body, Mapping):
+        return {name: echoed(value, key) for name, value in body.items()}
+    return [echoed(value, key) for value in body] if isinstance(body, list) else body
 
 
 @contextmanager

@@ -43,7 +43,8 @@ class VertexServer(VendorServer):
         wrong = self._wrong(asked.body or {})
         if wrong is not None:
             return refused(400, "INVALID_ARGUMENT", wrong)
-        job = self.accept(asked, f"{resource}/operations/{self.new_id(self.paid + 1)}")
+        with self.lock:  # two that come at once must not get the same name
+            job = self.accept(asked, f"{resource}/operations/{self.new_id(self.paid + 1)}")
         return job if isinstance(job, Given) else Given(200, {"name": job.id})
 
     def _wrong(self, body: dict[str, Any]) -> str | None:

@@ -6,7 +6,7 @@ import pytest
 from shotbuild.errors import Location
 from shotbuild.records import Fields
 from shotbuild.spec.document import parse
-from shotbuild.spec.fields import Field, choice, factor, integer, settle, size, text, truth
+from shotbuild.spec.fields import Field, choice, factor, integer, settle, size, text, truth, written_out
 from shotbuild.spec.kinds import Reader
 from shotbuild.spec.report import Report
 from shotbuild.spec.tree import Tree
@@ -114,3 +114,39 @@ def test_fields_can_be_pickled(field: Field) -> None:
 def test_a_default_that_is_out_of_range_is_a_bug_of_whoever_declares_it() -> None:
     with pytest.raises(ValueError, match="a number from 1 to 4"):
         factor(1, 4, default="9", doc=".")
+
+
+LATER = [
+    (text(default="a", doc=".", since="2"), "a", "b"),
+    (integer(0, 9, default=3, doc=".", since="2"), "3", "4"),
+    (truth(default=False, doc=".", since="2"), "false", "true"),
+    (choice("a", "b", default="a", doc=".", since="2"), "a", "b"),
+    (size(default="64x64", doc=".", since="2"), "64x64", "32x32"),
+    (factor(1, 4, default="1.5", doc=".", since="2"), "3/2", "2"),
+]
+
+
+@pytest.mark.parametrize(("field", "same", "other"), LATER)
+def test_a_field_that_came_later_is_settled_only_with_another_value(
+    field: Field, same: str, other: str, reader: Reader
+) -> None:
+    known = {"new": field, "old": truth(default=True, doc=".")}
+    before = Fields((("old", True),))
+    assert settle(known, [{}], reader, place=START, owner="x") == before
+    assert settle(known, [parse(f"new: {same}", "a.yaml").entries], reader, place=START, owner="x") == before
+    changed = settle(known, [parse(f"new: {other}", "a.yaml").entries], reader, place=START, owner="x")
+    assert changed == Fields((("new", read(field, other, reader)), ("old", True)))
+    assert not reader.report.found
+    assert written_out(known, before) == Fields((("new", field.default), ("old", True)))
+    assert written_out(known, changed) == changed
+
+
+def test_a_field_that_came_later_and_has_no_value_of_itself_is_left_out(reader: Reader) -> None:
+    known = {"new": integer(0, 9, default=None, doc=".", since="2")}
+    assert settle(known, [{}], reader, place=START, owner="x") == Fields()
+    assert settle(known, [parse("new: 0", "a.yaml").entries], reader, place=START, owner="x") == Fields((("new", 0),))
+
+
+def test_a_field_that_came_later_and_is_required_is_a_bug_of_whoever_declares_it() -> None:
+    with pytest.raises(ValueError, match="needs a default"):
+        text(doc=".", since="2")

@@ -14,10 +14,21 @@ TEXT = """
     shots sequences deliverables shotbuild project title prompt template with plate provider model seed takes duration format
     references continue finish settings tags priority fit matrix cut audio shot in out transition dissolve file gain profile
     reframe sequence upscale factor zoom a b sh010 board hero animatic h264-web 4s 96f 24 1280x720 -6dB ~ no true ../x
+    or narrow crisp polish quality style video per_minute stall_after on_stall attempts price
     /etc/passwd assets/a.png con -rf &x *x << !!str ' " | > % @ ` \\ é --- ... "\\u0000"
 """
 WORDS = TEXT.split()
 WORDS += ["{{ a }}", "{% for x in a %}", "\t", "\ufeff", "\x85", "\u2028", "\x00", "- ", "? "]
+PROJECT = """\
+shotbuild: 1
+project: p
+providers:
+  board: {use: animatic}
+  hero: {use: runway, model: gen4.5}
+  second: {use: strict, model: narrow}
+  crisp: {use: topaz}
+defaults: {provider: board, duration: 2s}
+"""
 MARKS = [": ", ":\n  ", ":\n    ", "\n", "\n  ", "\n    - ", ", ", "{", "}", "[", "]", " "]
 VALUES = st.recursive(
     st.sampled_from([*WORDS, ""]),
@@ -38,7 +49,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "specs").mkdir()
     (root / "assets").mkdir()
     (root / "assets/a.png").touch()
-    (root / "shotbuild.yaml").write_text("shotbuild: 1\nproject: p\ndefaults: {duration: 2s}\n")
+    (root / "shotbuild.yaml").write_text(PROJECT)
     return root
 
 

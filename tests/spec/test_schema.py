@@ -11,16 +11,18 @@ from shotbuild.spec.schema import schema
 from shotbuild.spec.tables import Table
 
 EXAMPLES = Path(__file__).parent / "examples"
-FULL, CARDS = ((EXAMPLES / name).read_text() for name in ("full.yaml", "cards.yaml"))
+FULL, CARDS, PAID = ((EXAMPLES / name).read_text() for name in ("full.yaml", "cards.yaml", "paid.yaml"))
 PROJECT = """\
 shotbuild: 1
 project: lighthouse
 format: {size: 1280x720, rate: 23.976, color: bt709, pixels: yuv422p10le}
-providers: {board: {use: animatic, zoom: 1.5, caption: false}, hero: {use: runway, model: gen4.5, at_once: 3, ratio: "16:9"}}
+providers: {board: {use: animatic, zoom: 1.5, caption: false}, hero: {use: runway, model: gen4.5, at_once: 3, ratio: "16:9",
+    per_minute: 5, stall_after: 20m, on_stall: cancel, attempts: 2, price: 0.12 USD}, crisp: {use: topaz, scale: 4}}
 defaults:
-  {provider: board, duration: 4s, takes: 2, finish: [upscale, upscale: {factor: 2, size: 64x64}]}
+  {provider: board, duration: 4s, takes: 2, finish: [upscale, upscale: {factor: 2, size: 64x64}],
+    or: [hero, {provider: hero, model: gen4, settings: {steps: 3}}]}
 vars: {film: 35 mm, words: [a, b]}
-budget: {limit: 250 USD, takes_per_shot: 30}
+budget: {limit: 250 USD, takes_per_shot: 30, sequences: {opening: 50 USD}}
 link: hardlink
 shots:
 """
@@ -33,7 +35,7 @@ def validator(tables: Any) -> Draft202012Validator:
     return Draft202012Validator(made)
 
 
-@pytest.mark.parametrize("text", [PROJECT, FULL, CARDS, "shots:\n  a:\n", "{}", "shotbuild: 1\nproject: p\n" + FULL])
+@pytest.mark.parametrize("text", [PROJECT, FULL, CARDS, PAID, "shots:\n  a:\n", "{}", "shotbuild: 1\nproject: p\n" + FULL])
 def test_good_files_fit_the_schema(text: str, validator: Draft202012Validator) -> None:
     assert [error.message for error in validator.iter_errors(yaml.safe_load(text))] == []
 
@@ -55,6 +57,15 @@ def test_good_files_fit_the_schema(text: str, validator: Draft202012Validator) -
         "shots: {a: {prompt: x, settings: {zoon: 1}}}",
         "shots: {a: {prompt: x, finish: [sharpen]}}",
         "shots: {a: {prompt: x, finish: [{upscale: {by: 2}}]}}",
+        "shots: {a: {prompt: x, finish: [{upscale: {scale: 2}}]}}",
+        "shots: {a: {prompt: x, finish: [{grain: {provider: crisp}}]}}",
+        "shots: {a: {prompt: x, or: hero}}",
+        "shots: {a: {prompt: x, or: [{model: gen4}]}}",
+        "shots: {a: {prompt: x, or: [{provider: hero, seed: 3}]}}",
+        "shotbuild: 1\nproject: p\nproviders: {a: {use: runway, per_minute: 0}}",
+        "shotbuild: 1\nproject: p\nproviders: {a: {use: runway, stall_after: 960f}}",
+        "shotbuild: 1\nproject: p\nproviders: {a: {use: runway, on_stall: stop}}",
+        "shotbuild: 1\nproject: p\nbudget: {sequences: {opening: 50}}",
         "shots: {'a/b': {prompt: x}}",
         "sequences: {s: {cut: []}}",
         "sequences: {s: {title: x}}",

@@ -1,0 +1,101 @@
+"""Who is named in a row: provider, model and settings, as they make takes or finish them. Knows nothing of shots."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shotbuild.errors import Location
+from shotbuild.records import Fields
+from shotbuild.spec import format as written
+from shotbuild.spec.desk import Desk
+from shotbuild.spec.fields import refuse_unknown, settle
+from shotbuild.spec.house import TAKE, UPSCALE, ModelTable, Provided, entries_of_settings, refuse_model
+from shotbuild.spec.nodes import Entry, nothing
+from shotbuild.spec.report import listed
+from shotbuild.spec.tables import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Who was named. provider: the project's name, use: its own; model: None when something was wrong and is reported;
+    layers: settings as written, weakest first; sound: no setting was wrong; location: where it is told what it does not do,
+    when nothing nearer is written."""
+
+    provider: str
+    use: str
+    model: ModelTable | None
+    layers: tuple[Mapping[str, Entry], ...]
+    settings: Fields
+    sound: bool
+    location: Location
+
+    @property
+    def model_name(self) -> str | None:
+        return None if self.model is None else self.model.name
+
+    def setting(self, name: str) -> Location | None:
+        """Where the value of a setting that counts is written; None = nowhere."""
+        said = (layer[name].value for layer in reversed(self.layers) if name in layer and not nothing(layer[name].value))
+        return next((value.location for value in said), None)
+
+
+def maker(row: Row, own: Mapping[str, Entry], place: Location, location: Location, desk: Desk, kind: str = TAKE) -> Maker:
+    """Who a row names, else the default. own: the settings that stand with it; place: where one that is missing is told;
+    kind: what its model has to be."""
+    house = desk.house
+    name = row.get(written.PROVIDER) or (None if row.has(written.PROVIDER) else house.default)
+    provided = house.providers.get(name or "")
+    if name is None or provided is None:
+        _refuse_provider(row, name, desk)
+        return Maker(name or "", "", None, (), Fields(), False, location)
+    # Defaults are what shots have; a finishing stage says all of it itself.
+    defaults = house.defaults if kind == TAKE else Row(row.location, {}, {})
+    model = _model(row, name, provided, defaults, desk, kind)
+    if model is None:
+        return Maker(name, provided.use.use, None, (), Fields(), False, location)
+    layers = (provided.entries, entries_of_settings(defaults.get(written.SETTINGS), desk.reader), own)
+    owner, told = f"model {model.name!r}", desk.reader.report.told
+    more = () if kind == TAKE else tuple(key.name for key in written.FINISHER_TABLE.keys)
+    refuse_unknown(own, [*more, *model.fields], desk.reader, owner=owner)
+    settings = settle(model.fields, layers, desk.reader, place=place, owner=owner)
+    return Maker(name, provided.use.use, model, layers, settings, desk.reader.report.told == told, location)
+
+
+def _refuse_provider(row: Row, name: str | None, desk: Desk) -> None:
+    house, report = desk.house, desk.reader.report
+    if name is not None:
+        report.unknown(row.place(written.PROVIDER), "provider", name, sorted(house.providers))
+    elif not house.defaults.has(written.PROVIDER) and not row.has(written.PROVIDER) and house.providers:
+        hint = "add `provider: …` here, or to `defaults` in `shotbuild.yaml`"
+        report.say(row.location, "no provider is named for this shot", cause=listed(sorted(house.providers)), hint=hint)
+
+
+def _model(row: Row, name: str, provided: Provided, defaults: Row, desk: Desk, kind: str) -> ModelTable | None:
+    usual = defaults if name == desk.house.default and defaults.has(written.MODEL) else None
+    source = row if row.has(written.MODEL) else usual
+    word = provided.use.model if source is None else source.get(written.MODEL)
+    model = provided.models.get(word or "")
+    if model is None:
+        if word is not None and source is not None and provided.models:
+            refuse_model(source.place(written.MODEL), word, provided.use.use, provided.models, desk.reader)
+        return None
+    if model.kind != kind:
+        place = row.place(written.PROVIDER) if source is None else source.place(written.MODEL)
+        _refuse_kind(place, name, model, provided, desk, kind)
+        return None
+    return model
+
+
+def _refuse_kind(place: Location, name: str, model: ModelTable, provided: Provided, desk: Desk, kind: str) -> None:
+    others = sorted(each.name for each in provided.models.values() if each.kind == kind)
+    offers = f"provider {provided.use.use!r} has {', '.join(others[:12])}" if others else None
+    if kind == TAKE:
+        desk.reader.report.say(
+            place,
+            f"model {model.name!r} makes no takes",
+            cause=f"it works on a clip that is there already{f'; for takes, {offers}' if offers else ''}",
+            hint=f"name another one, and this one in `finish: [{UPSCALE}: {{provider: {name}, model: {model.name}}}]`",
+        )
+        return
+    hint = "name one of them as `model`" if others else f"name a provider that has models for `{UPSCALE}`"
+    cause = f"it makes takes; for this, {offers or f'provider {provided.use.use!r} has none'}"
+    desk.reader.report.say(place, f"model {model.name!r} cannot finish a take", cause=cause, hint=hint)
