@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import ledgers
+from bench import ledgers, services
 
 PROJECT = "shotbuild: 1\nproject: bench\nformat: {{size: {size}, rate: 24}}\ndefaults: {{duration: {duration}}}\n"
 
@@ -134,6 +134,7 @@ def main() -> None:
         commands(Path(name), 20 if quick else 200, runs)
         one_change(Path(name), 8 if quick else 30, runs)
         many_takes(Path(name), 100 if quick else 1000, 10, runs)
+        services.table(Path(name), (100, 500) if quick else (100, 1000, 5000), 100 if quick else 1000)
 
 
 main()

@@ -10,6 +10,7 @@ from shotbuild.engine.operations import Terms
 from shotbuild.plan.materials import Generator
 from shotbuild.providers.interface import Model, Provider, Service, is_service
 from shotbuild.records import FREE, Fallback, Finish, Lock, Pin, Price, Project, ProviderUse, Shot, Step, Tool
+from shotbuild.spec.fields import written_out
 
 
 def in_place(shot: Shot, fallback: Fallback) -> Shot:
@@ -131,7 +132,7 @@ class Casting:
             use=shot.provider,
             pins=(model.pin(provider.name), *((ffmpeg,) if "ffmpeg" in model.uses else ())),
             extension=model.extension,
-            sound=provider.has_sound(model.name, shot.settings),
+            sound=provider.has_sound(model.name, written_out(model.fields, shot.settings)),
             shows=model.shows,
         )
 

@@ -20,7 +20,13 @@ RANKS = (
     ("ledgers", "rooms", "casting", "purchasing", "standing", "revision", "making", "workspace"),
     ("takes", "keeping", "paying"),
     ("cli",),
+    ("testing",),
 )
+INTERFACES = (
+    "shotbuild.errors", "shotbuild.records", "shotbuild.digest", "shotbuild.units", "shotbuild.host", "shotbuild.spec",
+    "shotbuild.media.probe", "shotbuild.providers.interface", "shotbuild.testing",
+)  # fmt: skip
+"""What the suites for plug-ins may see: what a plug-in sees, and how its takes are probed and its calls are made."""
 TOGETHER = {
     "records",
     "digest",
@@ -95,6 +101,16 @@ def test_a_module_imports_only_from_lower_rooms_or_its_own() -> None:
             if there != here and not peers and rank(there) >= rank(here):
                 wrong.append(f"{path.relative_to(PACKAGE)} imports {name}")
     assert wrong == []
+
+
+def test_suites_for_plug_ins_see_interfaces_alone_and_nobody_sees_them() -> None:
+    for path, tree in modules():
+        ours = [name for name in imports(tree) if name.startswith("shotbuild.")]
+        if room_of(path) == "testing":
+            assert [name for name in ours if not name.startswith(INTERFACES)] == [], path
+            assert "pytest" not in {name.partition(".")[0] for name in imports(tree)}, path
+        else:
+            assert [name for name in ours if name.startswith("shotbuild.testing")] == [], path
 
 
 def test_a_library_is_imported_in_one_room() -> None:

@@ -1,4 +1,4 @@
-"""Provider `bars`: coloured bars that move, drawn by the ffmpeg of the workplace. The colours follow from prompt and seed."""
+"""Provider `bars`: bars that move, drawn by the ffmpeg of the workplace; the colours follow from prompt and seed."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -50,9 +50,9 @@ def argv(request: Request, ffmpeg: Path, into: Path) -> list[str]:
     colours = hashlib.sha256(f"{request.seed} {request.prompt}".encode("utf-8", "replace")).digest()
     # Sources of one bar each, side by side; a prompt is never part of what ffmpeg parses.
     widths = [size.width * (place + 1) // bars - size.width * place // bars for place in range(bars)]
+    rate = rate_text(request.format.rate)
     parts = [
-        f"color=c=#{colours[place : place + 3].hex()}:s={width}x{size.height}:r={rate_text(request.format.rate)},format=rgb24"
-        f"[bar{place}]"
+        f"color=c=#{colours[place : place + 3].hex()}:s={width}x{size.height}:r={rate},format=rgb24[bar{place}]"
         for place, width in enumerate(widths)
     ]
     joined = "".join(f"[bar{place}]" for place in range(bars)) + (f"hstack=inputs={bars}" if bars > 1 else "null")
@@ -60,6 +60,6 @@ def argv(request: Request, ffmpeg: Path, into: Path) -> list[str]:
     graph = ";".join([*parts, f"{joined},{drift},scale=out_color_matrix=bt709:out_range=tv,format=yuv420p"])
     tags = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]
     return [
-        str(ffmpeg), "-nostdin", "-v", "error", "-f", "lavfi", "-i", graph, "-frames:v", str(request.frames), "-c:v", "libx264",
-        "-preset", "veryfast", "-threads", "1", *tags, "-bitexact", "-fflags", "+bitexact", "-y", f"file:{into}",
+        str(ffmpeg), "-nostdin", "-v", "error", "-f", "lavfi", "-i", graph, "-frames:v", str(request.frames),
+        "-c:v", "libx264", "-preset", "veryfast", "-threads", "1", *tags, "-fflags", "+bitexact", "-y", f"file:{into}",
     ]  # fmt: skip

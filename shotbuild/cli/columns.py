@@ -1,6 +1,7 @@
 """Tables that fit the terminal: long cells are shortened, then columns left out, as the caller says."""
 
 import shutil
+import textwrap
 from collections.abc import Collection, Mapping, Sequence
 
 from shotbuild.cli import console
@@ -45,6 +46,22 @@ def _cell(text: str, width: int, head: str, right: Collection[str], tails: Colle
     if len(text) > width:
         text = f"…{text[len(text) - width + 1 :]}" if head in tails else f"{text[: width - 1].rstrip()}…"
     return text.rjust(width) if head in right else text
+
+
+def wrapped(label: str, text: str, *, width: int | None = None) -> list[str]:
+    """Text beside a label, in lines that fit the terminal, each below the text's beginning. width: another one than its."""
+    width = shutil.get_terminal_size((ELSEWHERE, 1)).columns if width is None else width
+    indent = " " * len(label)
+    # A word that is too long, such as an id, stays whole: it is to be copied.
+    lines = textwrap.wrap(
+        " ".join(text.split()),
+        max(width, len(label) + 20),
+        initial_indent=label,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+    return lines or [label.rstrip()]
 
 
 def for_how_long(seconds: float) -> str:

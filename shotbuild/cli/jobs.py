@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from shotbuild.cli import console
-from shotbuild.cli.columns import for_how_long, table
+from shotbuild.cli.columns import for_how_long, table, wrapped
 from shotbuild.cli.options import JsonOption, ProjectOption
 from shotbuild.engine.journal import Entry, Phase
 from shotbuild.errors import PlanError, ProviderError, ShotbuildError, nearest
@@ -33,7 +33,7 @@ from shotbuild.workspace import Workspace, open_project
 
 SHOW, CANCEL = "show", "cancel"
 HEADS = ("op", "step", "provider", "model", "phase", "said", "age", "price", "id", "prompt")
-ALL_HEADS = ("op", "step", "provider", "model", "phase", "began", "price", "why", "id", "prompt")
+ALL_HEADS = ("op", "step", "provider", "model", "phase", "began", "ended", "price", "id", "why")
 BODY = 4000
 """Characters of an answer that are shown."""
 
@@ -42,7 +42,7 @@ def command(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[show OP | cancel OP…]",
+            metavar="show OP | cancel OP…",
             help="`show` and an operation: its whole story. `cancel` and some: ask their services to take them back. "
             "Operations are called op1, op2, … Nothing = list what is under way.",
             show_default=False,
@@ -91,8 +91,8 @@ def _list(workspace: Workspace, *, every: bool, json: bool) -> int:
     table(
         heads,
         [{head: row[head] for head in heads} for row in cells],
-        shrink={"prompt": 24, "why": 30, "id": 13, "model": 16, "said": 14, "step": 14},
-        drop=("prompt", "id", "provider") if every else ("prompt", "provider", "model"),
+        shrink={"prompt": 24, "why": 40, "id": 13, "model": 16, "said": 14, "step": 14},
+        drop=("id", "ended", "provider", "model") if every else ("prompt", "provider", "model"),
         right=("price", "age"),
         tails=("id", "model"),
     )
@@ -114,6 +114,7 @@ def _cells(entry: Entry, now: datetime) -> dict[str, str]:
         "said": ", ".join(part for part in (entry.word, progress) if part) if entry.phase is Phase.SUBMITTED else "",
         "age": "" if since is None else for_how_long(since),
         "began": _time(entry.began),
+        "ended": _time(entry.ended),
         "price": money(entry.owed),
         "id": "" if entry.operation is None else entry.operation.id,
         "why": entry.reason,
@@ -139,7 +140,8 @@ def _show(workspace: Workspace, name: str, *, json: bool) -> int:
         return 0
     for label, text in _lines(entry):
         if text:
-            console.out(f"{label:11}{text}")
+            for line in wrapped(f"{label:11}", text):
+                console.out(line)
     console.out("\nwhat happened")
     for at, phase, words in told:
         console.out(f"  {_time(at, seconds=True)}  {phase:9}  {words}")
@@ -215,7 +217,8 @@ def _cancel(workspace: Workspace, names: Sequence[str], *, json: bool) -> int:
         console.document("jobs", {"operations": rows})
     else:
         for each in found:
-            console.out(_told(each))
+            for line in wrapped(f"{each.entry.name}  ", _told(each)):
+                console.out(line)
     for _, problem in failed:
         console.error(problem, None)
     return 0 if not failed and all(each.taken_back for each in found) else 1
@@ -223,7 +226,7 @@ def _cancel(workspace: Workspace, names: Sequence[str], *, json: bool) -> int:
 
 def _told(each: Cancelled) -> str:
     entry = each.entry
-    what = f"{entry.name}  {entry.step} at {entry.provider}"
+    what = f"{entry.step} at {entry.provider}"
     if not each.taken_back:
         said = f"; it says of it now: {each.said}" if each.said else ""
         return f"{what}: NOT cancelled, as it was too late or {entry.provider} has no way to{said}. Nothing was changed."

@@ -74,6 +74,15 @@ def _content(planned: PlannedBuild) -> dict[str, object]:
         ],
         "cost": {money.currency: decimal_text(money.amount) for money in planned.bill.known},
         "unknown_prices": planned.bill.unknown,
+        "limits": [
+            {
+                "of": cap.of,
+                "limit": decimal_text(cap.limit.amount),
+                "currency": cap.limit.currency,
+                "spent": decimal_text(cap.spent),
+            }
+            for cap in planned.caps
+        ],
         "choices": [choice_content(choice) for choice in planned.choices],
     }
 

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from shotbuild.cli import console
+from shotbuild.cli.columns import wrapped
 from shotbuild.cli.making import terminable
 from shotbuild.cli.options import JsonOption, ProjectOption
-from shotbuild.engine.journal import Entry
+from shotbuild.engine.journal import Entry, Phase
 from shotbuild.errors import NeedsPerson, PlanError, nearest
 from shotbuild.paying.cancel import service_of
 from shotbuild.paying.collect import Collected, Fate
@@ -27,7 +28,7 @@ def command(
     words: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[adopt OP ID | lost OP | retry OP…]",
+            metavar="adopt OP ID | lost OP | retry OP…",
             help="`adopt`: the service has it, under this id. `lost`: nothing came of it. `retry`: what failed, was refused "
             "or nobody knows of, may be asked for again. Nothing = look after all that is under way, and ask for nothing.",
             show_default=False,
@@ -96,7 +97,9 @@ def _code(each: Collected) -> int:
 
 def _print(workspace: Workspace, found: Recovered) -> None:
     for each in found.collected:
-        console.out(f"{each.fate.value:9}  {each.entry.name}  {each.entry.step} at {each.entry.provider}{_came_to(each)}")
+        told = f"{each.entry.name}  {each.entry.step} at {each.entry.provider}{_came_to(each)}"
+        for line in wrapped(f"{each.fate.value:9}  ", told):
+            console.out(line)
     for entry in found.unknown:
         console.out("")
         for line in _puzzle(workspace, entry):
@@ -136,17 +139,16 @@ def _puzzle(workspace: Workspace, entry: Entry) -> list[str]:
         f"{RETRY} {entry.name}": "it is not there. The same, and earlier failures no longer count against it",
     }
     wide = max(map(len, verbs))
-    return [
-        f"{entry.name}  {entry.step} may have been accepted by {entry.provider}, and may cost {money(entry.owed)}",
-        *([f"  because   {entry.reason}"] if entry.reason else []),
-        f"  asked     {entry.began[:19].replace('T', ' ')} UTC: {entry.model}{length}",
-        *([f"  prompt    {' '.join(prompt_of(entry).split())}"] if prompt_of(entry) else []),
-        f"  look      {_where(workspace, entry)}",
-        *(
-            f"  {'then say' if number == 0 else '':8}  shotbuild recover {verb:{wide}}  {meaning}"
-            for number, (verb, meaning) in enumerate(verbs.items())
-        ),
+    told = [
+        (f"{entry.name}  ", f"{entry.step} may have been accepted by {entry.provider}, and may cost {money(entry.owed)}"),
+        ("  because   ", entry.reason),
+        ("  asked     ", f"{entry.began[:19].replace('T', ' ')} UTC: {entry.model}{length}"),
+        ("  prompt    ", prompt_of(entry)),
+        ("  look      ", _where(workspace, entry)),
     ]
+    for number, (verb, meaning) in enumerate(verbs.items()):
+        told.append((f"  {'then say' if number == 0 else '':8}  shotbuild recover {verb:{wide}}  ", meaning))
+    return [line for label, text in told if text for line in wrapped(label, text)]
 
 
 def _where(workspace: Workspace, entry: Entry) -> str:
@@ -160,14 +162,14 @@ def _print_settled(each: Settled) -> None:
     entry = each.entry
     if each.verb == ADOPT:
         found = "" if each.collected is None else f"; {each.collected.fate.value}{_came_to(each.collected)}"
-        console.out(
-            f"{entry.name}  {entry.step} is {entry.operation.id if entry.operation else ''} at {entry.provider}{found}"
-        )
-    elif (entry.reason and each.verb == LOST) or entry.phase.value == LOST:
-        console.out(f"{entry.name}  {entry.step} is given up as lost; {money(entry.owed)} stay counted as possibly spent")
+        said = f"{entry.step} is {entry.operation.id if entry.operation else ''} at {entry.provider}{found}"
+    elif entry.phase is Phase.LOST:
+        again = " and may be tried again" if each.verb == RETRY else ""
+        said = f"{entry.step} is given up as lost{again}; {money(entry.owed)} stay counted as possibly spent"
     else:
-        console.out(f"{entry.name}  {entry.step} may be tried again")
-    console.out(f"      {each.next}")
+        said = f"{entry.step} may be tried again"
+    for line in (*wrapped(f"{entry.name}  ", said), *wrapped(" " * len(f"{entry.name}  "), each.next)):
+        console.out(line)
 
 
 def _collected_content(each: Collected) -> dict[str, Any]:

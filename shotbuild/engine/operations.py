@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NoReturn, Protocol, TypeAlias
 
 from shotbuild.engine.clock import Clock
 from shotbuild.engine.events import Event, Found, Held, Polled, Stalled, Started, Waiting, Warned
@@ -590,11 +590,7 @@ class Operations:
                 case State.DONE:
                     return status, answer
                 case State.FAILED:
-                    fault = status.fault or VendorFault(f"{service.name} failed to make it", cause=status.word)
-                    yield Do(journal.failed, entry.id, type(fault).__name__, _told(fault))
-                    if isinstance(fault, OutOfFunds | KeyRefused | PinGone):
-                        self._close(purchase, fault, service=not isinstance(fault, PinGone))
-                    raise fault
+                    yield from self._failed(purchase, entry, status)
                 case State.CANCELLED:
                     yield Do(journal.cancelled, entry.id, f"{service.name} says that it was cancelled")
                     raise ProviderError(
@@ -614,6 +610,15 @@ class Operations:
                 warned = True
                 yield from self._stalled(purchase, entry, clock.now() - moved)
             yield Pause(service.pace * counter.chance.uniform(1.0, 1.1))
+
+    def _failed(self, purchase: Purchase, entry: Entry, status: Status) -> Generator[Do | Pause | Entrance, Any, NoReturn]:
+        """The service took it and did not make it. Errors: why."""
+        name = purchase.terms.service.name
+        fault = status.fault or VendorFault(f"{name} failed to make it", cause=status.word)
+        yield Do(self._counter.journal.failed, entry.id, type(fault).__name__, _told(fault))
+        if isinstance(fault, OutOfFunds | KeyRefused | PinGone):
+            self._close(purchase, fault, service=not isinstance(fault, PinGone))
+        raise fault
 
     def _stalled(self, purchase: Purchase, entry: Entry, seconds: float) -> Generator[Do | Pause | Entrance, Any, None]:
         """It has not moved for too long. Errors: ProviderUnavailable when it is left alone, VendorFault when it was taken

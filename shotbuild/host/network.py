@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
@@ -161,10 +161,21 @@ class Connection:
 
     def shown(self, text: str) -> str:
         """A text without keys, and without the signatures in addresses."""
-        for secret in sorted({*self._account.secrets, *self._carried}, key=len, reverse=True):
-            if len(secret) >= SHORTEST_SECRET:
-                text = text.replace(secret, HIDDEN)
-        return SIGNED.sub(rf"\1?{HIDDEN}", text)
+        return SIGNED.sub(rf"\1?{HIDDEN}", self._without_keys(text.encode("utf-8", "replace")).decode())
+
+    def _spelt(self) -> list[str]:
+        """What stands nowhere, in all the ways in which it may be written, the longest first."""
+        secrets = {each for each in (*self._account.secrets, *self._carried) if len(each) >= SHORTEST_SECRET}
+        spelt = {
+            way for each in secrets for way in (each, quote(each, safe=""), json.dumps(each)[1:-1], each.replace("/", r"\/"))
+        }
+        return sorted(spelt, key=len, reverse=True)
+
+    def _without_keys(self, content: bytes) -> bytes:
+        """An answer as an adapter may see it: what it says of it goes into errors, journals and ledgers."""
+        for secret in self._spelt():
+            content = content.replace(secret.encode(), HIDDEN.encode())
+        return content
 
     # --- outputs --------------------------------------------------------------------------------------------------------
 
@@ -205,6 +216,9 @@ class Connection:
             same = not mark or _validator(reply) in (mark, "")
             if reply.status_code == 416 and have and _total(reply) == have and same:
                 return Digest(sha256=hashed.hexdigest(), size=have)
+            if reply.status_code == 416 and have:
+                into.unlink()
+                raise httpx.RemoteProtocolError("more is here than there ever was")
             self._check_output(reply)
             goes_on = have > 0 and reply.status_code == 206 and _starts(reply) == have and same and not packed
             if not goes_on:
@@ -360,8 +374,10 @@ class Connection:
                     follow_redirects=False,
                 )
                 with sent as reply:
-                    content = self._read(reply)
-                    kept = {name.lower(): value for name, value in reply.headers.items()}
+                    content = self._without_keys(self._read(reply))
+                    kept = {
+                        name.lower(): self._without_keys(value.encode()).decode() for name, value in reply.headers.items()
+                    }
                     answer = Reply(reply.status_code, kept, content, self._account.name)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._unanswered(error, "it did not answer") from error

@@ -120,7 +120,7 @@ def retry(workspace: Workspace, names: Sequence[str]) -> tuple[Settled, ...]:
 
 def looking_for(service: Service | None, entry: Entry) -> str:
     """How a person finds an operation on its service's own page, as a sentence."""
-    who = "" if service is None or not service.keys else f", of the account of {' and '.join(service.keys[0])}"
+    who = "" if service is None or not service.keys else f", in the account of {' and '.join(service.keys[0])}"
     marks = [f"begun about {entry.began[:16].replace('T', ' ')} UTC", f"with model {entry.model}"]
     if entry.client in entry.sent:
         marks.insert(0, f"with our id {entry.client}")

@@ -19,6 +19,7 @@ from shotbuild.errors import (
 from shotbuild.host.wire import Reply
 from shotbuild.providers.interface import Model, Objection, Rate, Wish
 from shotbuild.records import Fields, Price
+from shotbuild.spec.fields import written_out
 from shotbuild.units import Size, decimal_text
 
 STATUSES: Mapping[int, type[ProviderError]] = {
@@ -30,6 +31,7 @@ STATUSES: Mapping[int, type[ProviderError]] = {
     408: ProviderUnavailable,
     409: ProviderUnavailable,
 }
+NTSC = Fraction(1000, 1001)
 KINDS = (
     (b"\x89PNG\r\n\x1a\n", 0, "image/png", "png"),
     (b"\xff\xd8\xff", 0, "image/jpeg", "jpg"),
@@ -88,9 +90,11 @@ def whole_seconds(seconds: Fraction) -> int:
 
 
 def length_for(model: Model, seconds: Fraction) -> Fraction:
-    """The length to ask a model for: the shortest that it makes which is not shorter than the shot."""
-    lengths = sorted(length for length in model.lengths if length >= seconds)
-    return lengths[0] if lengths else max(Fraction(whole_seconds(seconds)), model.shortest)
+    """The length to ask a model for: the shortest that it makes which is not shorter than the shot. At NTSC rates a shot of
+    5 seconds lasts 5.005; nobody buys the next length for that."""
+    nominal = seconds * NTSC
+    lengths = sorted(length for length in model.lengths if length >= nominal)
+    return lengths[0] if lengths else max(Fraction(whole_seconds(nominal)), model.shortest)
 
 
 def plain(settings: Fields) -> dict[str, str | int | bool]:
@@ -178,6 +182,7 @@ def price_of(model: Model, parameters: Fields) -> Price:
     if model.tariff is None:
         return Price(amount=None, currency="USD", exact=False)
     settings = parameters.get("settings")
+    settings = written_out(model.fields, settings) if isinstance(settings, Fields) else Fields()
     seconds = Fraction(parameters.integer("frames")) / Fraction(parameters.text("rate"))
     asked = length_for(model, seconds)
-    return model.tariff.price(asked, settings if isinstance(settings, Fields) else Fields())
+    return model.tariff.price(asked, settings)

@@ -8,6 +8,7 @@ from shotbuild.errors import Cancelled, InternalError, MediaError
 from shotbuild.media.probe import Picture, probe
 from shotbuild.providers.interface import Provider, Request, Workplace, is_local
 from shotbuild.records import Answer, Fields, Format, Operation
+from shotbuild.spec.fields import written_out
 from shotbuild.stages.generate import record_text
 from shotbuild.stages.interface import Work
 from shotbuild.units import Size
@@ -42,7 +43,8 @@ class Enhance:
     def request(self, work: Work, client: str) -> Request:
         """What a service is asked. The format and the frames are those of the clip itself: services price and check them."""
         picture = _read(work)
-        settings = work.parameters.get("settings")
+        written, pin = work.parameters.get("settings"), work.pins[0]
+        model = self.providers[pin.provider].models[pin.model]
         return Request(
             project="",
             shot="",
@@ -58,9 +60,9 @@ class Enhance:
                 pixels="yuv420p",
             ),
             references=((VIDEO, work.inputs[VIDEO]),),
-            settings=settings if isinstance(settings, Fields) else Fields(),
+            settings=written_out(model.fields, written if isinstance(written, Fields) else Fields()),
             recipe=work.action,
-            model=work.pins[0].model,
+            model=pin.model,
             client=client,
         )
 

@@ -10,6 +10,7 @@ from shotbuild.media.probe import probe
 from shotbuild.providers.common import length_for
 from shotbuild.providers.interface import Model, Provider, Receipt, Request, Workplace, is_local, request_fields
 from shotbuild.records import Answer, Fields, Format, Operation, fields
+from shotbuild.spec.fields import written_out
 from shotbuild.stages.interface import Work
 from shotbuild.units import parse_rate, parse_size
 
@@ -29,7 +30,7 @@ class Generate:
         provider = self.providers[work.pins[0].provider]
         if not is_local(provider):
             raise InternalError(f"{provider.name} is a service, and was asked as if it were on this machine")
-        request = request_of(work)
+        request = request_of(work, self.providers)
         folder = work.into / "workplace"
         folder.mkdir()
         workplace = Workplace(ffmpeg=work.ffmpeg, folder=folder, cancel=work.cancel)
@@ -42,10 +43,10 @@ class Generate:
 
     def request(self, work: Work, client: str) -> Request:
         """What a service is asked. client: as in `Request`."""
-        return request_of(work, client)
+        return request_of(work, self.providers, client)
 
     def check(self, work: Work) -> None:
-        request = request_of(work)
+        request = request_of(work, self.providers)
         provider = self.providers[work.pins[0].provider]
         if not is_local(provider):
             self._check_length(work, request, provider.models[request.model])
@@ -87,10 +88,12 @@ def record_text(provider: str, request: Request, operation: Operation, receipt: 
     )
 
 
-def request_of(work: Work, client: str = "") -> Request:
+def request_of(work: Work, providers: Mapping[str, Provider], client: str = "") -> Request:
     """client: as in `Request`."""
     parameters = work.parameters
-    settings = parameters.get("settings")
+    written, pin = parameters.get("settings"), work.pins[0]
+    fields_of = providers[pin.provider].models[pin.model].fields
+    settings = written_out(fields_of, written if isinstance(written, Fields) else Fields())
     return Request(
         project=_shown(parameters, "project"),
         shot=_shown(parameters, "shot"),
@@ -106,9 +109,9 @@ def request_of(work: Work, client: str = "") -> Request:
             pixels="yuv420p",
         ),
         references=tuple(sorted(work.inputs.items())),
-        settings=settings if isinstance(settings, Fields) else Fields(),
+        settings=settings,
         recipe=work.action,
-        model=work.pins[0].model,
+        model=pin.model,
         client=client,
     )
 

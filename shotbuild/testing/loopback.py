@@ -71,6 +71,10 @@ class Server(Protocol):
         """The next look at an operation is answered with a word that nobody knows."""
         ...
 
+    def forget(self) -> bool:
+        """The next operation that is looked at is no longer known."""
+        ...
+
     def lose(self, *, accepted: bool) -> bool:
         """The connection is cut at the next paid call, before or after it was accepted."""
         ...
@@ -82,12 +86,14 @@ class Loopback:
     `failed` give an answer to send in place of the usual one, or None.
 
     variables: of the environment, with `{url}` for its address and `{key}` for its key; refusals, failures: kind → the
-    service's own answer; strange: an answer with a state that nobody knows; clip: what it hands over."""
+    service's own answer; strange: an answer with a state that nobody knows; forgotten: one for an operation that is no
+    longer known; clip: what it hands over."""
 
     variables: ClassVar[Mapping[str, str]] = {}
     refusals: ClassVar[Mapping[type[ProviderError], Answered]] = {}
     failures: ClassVar[Mapping[type[ProviderError], Answered]] = {}
     strange: ClassVar[Answered | None] = None
+    forgotten: ClassVar[Answered] = (404, {})
     key: ClassVar[str] = "a-key-that-may-be-found-nowhere"
     clip: ClassVar[bytes] = b"\0\0\0\x18ftypisom" + bytes(4096)
 
@@ -151,6 +157,10 @@ class Loopback:
         if self.strange is not None:
             self._failed.append(self.strange)
         return self.strange is not None
+
+    def forget(self) -> bool:
+        self._failed.append(self.forgotten)
+        return True
 
     def lose(self, *, accepted: bool) -> bool:
         self._cuts.append(accepted)

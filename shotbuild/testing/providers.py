@@ -64,6 +64,7 @@ from shotbuild.providers.interface import (
 )
 from shotbuild.records import FREE, Fields, Format, Operation, Pin, Price, Value
 from shotbuild.spec.fields import Field, Required
+from shotbuild.spec.format import PROVIDER_TABLE
 from shotbuild.spec.kinds import Choice, Integer, Reader, Truth
 from shotbuild.spec.nodes import Scalar
 from shotbuild.spec.report import Report
@@ -73,7 +74,7 @@ from shotbuild.units import parse_size, rate_text
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 SETTING = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
-TAKEN = frozenset({"use", "model", "at_once", "per_minute", "price", "attempts", "stall_after", "on_stall"})
+TAKEN = frozenset(key.name for key in PROVIDER_TABLE.keys)
 """What an entry of `providers` says besides the settings of its model."""
 CONTAINERS = ("mp4", "mov", "mkv", "webm")
 DATE = re.compile(r"20\d\d-[01]\d-[0-3]\d")
@@ -620,6 +621,13 @@ class ServiceContract(ProviderContract):
                 status = desk.ended(operation)
                 assert status.state is State.FAILED, status
                 assert isinstance(status.fault, kind), f"{kind.__name__} came as {type(status.fault).__name__}"
+
+    def test_what_the_service_no_longer_knows_is_gone(self) -> None:
+        with self._desk() as desk, TemporaryDirectory() as folder:
+            operation = desk.submit(self.request(Path(folder)))
+            if not desk.server.forget():
+                raise SkipTest("the server forgets nothing")
+            assert desk.ended(operation).state is State.GONE, "an error in its place would stop the shot, or more"
 
     def test_cancelling_says_whether_it_was_in_time(self) -> None:
         with self._desk() as desk, TemporaryDirectory() as folder:

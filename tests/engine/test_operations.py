@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def desk(tmp_path: Path, clock: VirtualClock) -> Desk:
     return Desk(tmp_path / "project", clock)
 
 
-def in_turn(*errors: BaseException | None) -> Callable[..., Any]:
+def in_turn(*errors: BaseException | Status | None) -> Callable[..., Any]:
     """What goes wrong with each submit, in order; then nothing."""
     left = deque(errors)
     return lambda *_: left.popleft() if left else None
@@ -119,7 +120,7 @@ def test_polls_keep_the_pace_that_the_service_asks(desk: Desk, clock: VirtualClo
         at.append(clock.now())
 
     desk.buy(Simulated(clock, lasts=lambda: 300.0, pace=7.0, on_poll=noted), "sh010")
-    gaps = [later - earlier for earlier, later in zip(at, at[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(at)]
     assert all(7.0 <= gap <= 7.8 for gap in gaps)
 
 
@@ -225,7 +226,8 @@ def test_what_an_adapter_lost_after_it_paid_is_found_again(desk: Desk, clock: Vi
 def test_a_vendor_fault_that_a_later_call_meets_is_no_reason_to_pay_again(
     desk: Desk, clock: VirtualClock, when: str
 ) -> None:
-    service = Simulated(clock, **{when: in_turn(VendorFault("502 from a proxy"))})
+    service = Simulated(clock)
+    setattr(service, when, in_turn(VendorFault("502 from a proxy")))
     assert errors(desk.buy(service, "sh010")) == ["made"]
     assert service.paid == 1
 
@@ -244,7 +246,7 @@ def test_a_bug_while_polling_costs_its_step_and_the_next_build_goes_on(desk: Des
 def test_a_service_that_cannot_be_reached_is_tried_again_with_growing_pauses(desk: Desk, clock: VirtualClock) -> None:
     service = Simulated(clock, on_submit=in_turn(*[Unreachable("no route")] * 4))
     assert errors(desk.buy(service, "sh010")) == ["made"]
-    gaps = [later - earlier for earlier, later in zip(service.starts, service.starts[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(service.starts)]
     assert all(most / 2 <= gap <= most for gap, most in zip(gaps, (2, 4, 8, 16), strict=True))
     assert phases(desk) == ["unsent"] * 4 + ["done"]
 
@@ -538,7 +540,7 @@ def test_no_minute_has_more_submits_than_allowed(desk: Desk, clock: VirtualClock
 
 def test_no_more_are_under_way_than_allowed(desk: Desk, clock: VirtualClock) -> None:
     lengths = deque(3.0 + number % 17 for number in range(200))
-    service = Simulated(clock, lasts=lambda: lengths.popleft(), limit=7)
+    service = Simulated(clock, lasts=lengths.popleft, limit=7)
     assert set(errors(desk.buy(service, *(f"sh{n:03}" for n in range(100)), at_once=7))) == {"made"}
     assert (service.most, service.full) == (7, 0)
 
@@ -594,7 +596,7 @@ def test_what_could_pass_the_limit_fails_alone_and_what_is_cheaper_goes_on(tmp_p
     ended = desk.buy(service, "cheap1", "dear1", "dear2", "cheap2")
     assert errors(ended) == ["LimitReached", "made", "made", "made"]
     assert [each.purchase.wanted.step.shots[0] for each in ended if isinstance(each.error, LimitReached)] == ["dear2"]
-    assert (service.paid, desk.journal.owed(caps[0])) == (3, 10)
+    assert (service.paid, desk.journal.owed(caps[0])) == (3, Fraction(10))
 
 
 def test_new_attempts_count_against_the_limit(tmp_path: Path, clock: VirtualClock) -> None:

@@ -3,7 +3,7 @@
 import random
 import tracemalloc
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from shotbuild.engine.events import Event
-from shotbuild.engine.journal import OPEN, Phase
+from shotbuild.engine.journal import OPEN, Journal, Phase
 from shotbuild.errors import AddressExpired, ProviderUnavailable, RateLimited
 from shotbuild.providers.interface import Status
-from tests.engine.virtual import AnswerLost, Desk, Made, Simulated, Unreachable, VirtualClock, failed, wanted
+from tests.engine.virtual import AnswerLost, Desk, Made, Simulated, Unreachable, Unsynced, VirtualClock, failed, wanted
 
 TAKES, LIMIT = 1000, 50
 FAULTS = ("failed", "503", "unreachable", "limited", "lost", "expired")
@@ -59,18 +59,21 @@ def busy(spans: list[tuple[float, float]], until: float) -> float:
     return sum(max(0.0, min(end, until) - began) for began, end in spans)
 
 
-def test_a_thousand_takes_use_their_places_and_are_paid_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("journal", [Unsynced, pytest.param(Journal, marks=pytest.mark.slow)])
+def test_a_thousand_takes_use_their_places_and_are_paid_once(tmp_path: Path, journal: Callable[..., Journal]) -> None:
+    # The disk's time is no part of what is asked here, and most of what it takes.
     clock, chance = VirtualClock(), random.Random(4)
     weather = Weather(chance)
     service = Simulated(
         clock,
         lasts=lambda: chance.uniform(2, 20),
         limit=LIMIT,
+        steps=1,
         on_submit=weather.submit,
         on_poll=weather.poll,
         on_fetch=weather.fetch,
     )
-    desk = Desk(tmp_path / "project", clock)
+    desk = Desk(tmp_path / "project", clock, open_journal=journal)
     for number in range(TAKES):
         desk.begin(service, wanted(f"sh{number:04}"), at_once=LIMIT, sequence=f"seq{number % 3}")
     taken, until_last, made, last = 0.0, 0.0, 0, 0.0
@@ -82,7 +85,9 @@ def test_a_thousand_takes_use_their_places_and_are_paid_once(tmp_path: Path) -> 
             last, until_last = service.starts[-1], taken
     utilisation = until_last / (LIMIT * last)
     working = busy([(each.began, each.ends) for each in service.made.values()], last) / (LIMIT * last)
-    print(f"\nplaces taken {utilisation:.1%}, service working {working:.1%}, {clock.now():.0f} s, faults {dict(weather.met)}")
+    print(
+        f"\nplaces taken {utilisation:.1%}, service working {working:.1%}, {clock.now():.0f} s, faults {dict(weather.met)}"
+    )
 
     assert utilisation >= 0.95
     assert made == TAKES
@@ -102,7 +107,7 @@ def test_a_thousand_takes_use_their_places_and_are_paid_once(tmp_path: Path) -> 
 def test_memory_does_not_grow_with_takes_that_ended(tmp_path: Path) -> None:
     clock, chance = VirtualClock(), random.Random(4)
     service = Simulated(clock, lasts=lambda: chance.uniform(2, 20), limit=LIMIT)
-    desk = Desk(tmp_path / "project", clock, heard=Deaf())
+    desk = Desk(tmp_path / "project", clock, heard=Deaf(), open_journal=Unsynced)
     for number in range(150):
         desk.begin(service, wanted(f"sh{number:04}"), at_once=10)
     tracemalloc.start()
@@ -123,7 +128,7 @@ def test_memory_does_not_grow_with_takes_that_ended(tmp_path: Path) -> None:
 def test_a_poll_leaves_nothing_behind(tmp_path: Path) -> None:
     clock = VirtualClock()
     service = Simulated(clock, lasts=lambda: 6000.0)
-    desk = Desk(tmp_path / "project", clock, heard=Deaf())
+    desk = Desk(tmp_path / "project", clock, heard=Deaf(), open_journal=Unsynced)
     desk.begin(service, wanted("sh010"))
     desk.finish(until=1000)
     tracemalloc.start()

@@ -6,6 +6,7 @@ journal; calls run inline, so a run is a function of its seed.
 
 import json
 import random
+import sqlite3
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
@@ -119,7 +120,8 @@ def _nothing(*_: object) -> None:
 class Simulated:
     """A Service and what stands behind it.
 
-    lasts: seconds of one take; limit: how many it works on at once before it refuses; price: of each.
+    lasts: seconds of one take; limit: how many it works on at once before it refuses; charges: for each, None = it does not
+    say; steps: how often its progress changes.
     on_submit: (request's body, which submit) → what goes wrong, None = nothing; on_poll: (made, which poll of it) → a Status
     or an error in place of how it really stands; on_fetch: (made, which fetch) → an error; answered: id → the Operation that
     the adapter gives. Counts: `paid` operations that were accepted, `calls` by kind, `starts`: when each submit came.
@@ -129,6 +131,7 @@ class Simulated:
     name: str = "simulated"
     lasts: Callable[[], float] = lambda: 10.0
     limit: int | None = None
+    steps: int = 10
     pace: float = 1.0
     finds: Finds = Finds.BY_ID
     charges: Price | None = None
@@ -253,7 +256,7 @@ class Simulated:
         now = self.clock.now()
         if now >= made.ends:
             return Status(state=State.DONE, word="done", charged=self.charges)
-        percent = int(10 * (now - made.began) / (made.ends - made.began)) * 10
+        percent = int(self.steps * (now - made.began) / (made.ends - made.began)) * 100 // self.steps
         return Status(state=State.RUNNING, word="running", progress=percent)
 
     def _let_go(self) -> None:
@@ -330,6 +333,25 @@ class VirtualLine:
         return None
 
 
+class Unsynced(Journal):
+    """The same file, written when the system has time."""
+
+    def _prepare(self, database: sqlite3.Connection) -> None:
+        super()._prepare(database)
+        database.execute("PRAGMA synchronous = OFF")
+
+
+class InMemory(Journal):
+    """The same tables, without a disk."""
+
+    def _database(self) -> sqlite3.Connection:
+        if self._opened is None:
+            self._path.touch()
+            self._opened = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+            self._prepare(self._opened)
+        return self._opened
+
+
 # --- where it is bought -------------------------------------------------------------------------------------------------
 
 
@@ -376,18 +398,19 @@ class Desk:
     kept: dict[str, ActionResult] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
     stopped: bool = False
+    open_journal: Callable[..., Journal] = Journal
     journal: Journal = field(init=False)
     ended: "SimpleQueue[Future[Any]]" = field(init=False)
     operations: Operations = field(init=False)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.journal = Journal(self.folder / "journal.sqlite", self.clock.stamp)
+        self.journal = self.open_journal(self.folder / "journal.sqlite", self.clock.stamp)
         self.opened()
 
     def opened(self) -> "Desk":
         """A new build begins: nothing is remembered but the journal and the store."""
-        self.chance = random.Random(self.seed)  # noqa: S311
+        self.chance = random.Random(self.seed)
         self.seed += 1
         self.ended = SimpleQueue()
         self.operations = Operations(self._counter(), self.ended, Inline())

@@ -1,4 +1,4 @@
-"""`python -m tests.kills --runs 300 --seed 1`: builds that are killed at random moments and started again; prints the counts."""
+"""`python -m tests.kills --runs 300 --seed 1`: builds that are killed at random moments and started again, in numbers."""
 
 import argparse
 import sys

@@ -6,11 +6,9 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from multiprocessing import get_context
 
-
 from tests.kills.nursery import Nursery
 from tests.kills.runs import Outcome, run
 from tests.kills.serving import Moment
-
 
 BESIDE = 1_000_000
 """Between the seeds of a run that is played anew, because it ended before the moment of its kill had come."""

@@ -23,7 +23,7 @@ from tests.kills.work import Order, play, warm
 
 @dataclass(slots=True)
 class Child:
-    """A build in a process of its own. log: what it said, a JSON object a line; code: its exit code, -9 when it was killed."""
+    """A build in a process of its own. log: what it said, JSON objects; code: its exit code, -9 = it was killed."""
 
     log: Path
     pid: int = 0

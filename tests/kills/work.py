@@ -3,6 +3,7 @@
 Nothing in here reaches into the product: the rooms have a clock that is quicker, and that is all.
 """
 
+import resource
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ import shotbuild.host.network
 import shotbuild.media.probe
 import shotbuild.stages.generate
 from shotbuild.engine.clock import RealClock
-from shotbuild.engine.events import Event, Failed, Finished, Found, Skipped, Warned
+from shotbuild.engine.events import Event, Failed, Finished, Found, Skipped, Started, Warned
 from shotbuild.making import BuildOptions, make
 from shotbuild.plugins import Registry, registry
 from shotbuild.providers.kling import Kling
@@ -35,7 +36,8 @@ class Order:
     """A build to make. environ: for the service; speed: of its clock; start: seconds since 1970, 0 = at once; below: driven
     below the workspace, whose look at the whole price would refuse what only the caps of the engine are to stop; each: USD
     that a take of `runway` costs, None = its own price; max_cost: USD; sequences: name → USD, budgets that the spec cannot
-    say; shots: only those, none = all."""
+    say; shots: only those, none = all; full_after: seconds from when the first step
+    begins, after which the disk is full, None = it never is."""
 
     root: str
     environ: Mapping[str, str] = field(default_factory=dict)
@@ -46,6 +48,7 @@ class Order:
     max_cost: str | None = None
     sequences: Mapping[str, str] = field(default_factory=dict)
     shots: tuple[str, ...] = ()
+    full_after: float | None = None
 
 
 class FixedPrice(Runway):
@@ -70,6 +73,10 @@ def play(order: Order, say: Say) -> int:
 
     def hear(event: Event) -> None:
         match event:
+            case Started() if order.full_after == 0:
+                _fill_up()
+            case Started() if order.full_after is not None:
+                threading.Timer(order.full_after, _fill_up).start()
             case Failed(step=step, error=error):
                 told = {"error": type(error).__name__, "message": error.message, "cause": error.cause}
                 say({"kind": "failed", "step": step.name, **told})
@@ -97,6 +104,11 @@ def play(order: Order, say: Say) -> int:
 def opened(order: Order) -> Rooms:
     # No program is run to learn which ffmpeg this is: nothing here depends on it, and it takes longer than the rest.
     return Rooms(Path(order.root), warn=lambda _: None, identify=lambda *_: TOOL, clock=RealClock(speed=order.speed))
+
+
+def _fill_up() -> None:
+    """From now on no file grows beyond a few bytes: what a program sees of a disk that is full."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 
 
 def _offered(order: Order) -> Registry:

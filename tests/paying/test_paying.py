@@ -1,4 +1,4 @@
-"""What is under way is seen, cancelled, collected and cleared up, against servers of Runway and Kling; nothing is paid twice."""
+"""What is under way is seen, cancelled, collected and cleared up, against two vendors' servers; nothing is paid twice."""
 
 from collections.abc import Iterator
 from contextlib import closing

@@ -517,7 +517,7 @@ def test_a_roll_that_costs_needs_a_budget_for_the_new_takes_alone(root: Path) ->
     count = Count()
     with pytest.raises(LimitReached, match=r"this build costs 4\.00 USD"):
         fake_workspace(root, count, paid).roll(["sh010"], 2)
-    with pytest.raises(LimitReached, match=r"the limit is 3\.00 USD"):
+    with pytest.raises(LimitReached, match=r"--max-cost is 3\.00 USD"):
         fake_workspace(root, count, paid).roll(["sh010"], 2, BuildOptions(max_cost=Money(Fraction(3), "USD")))
     assert count.ran == []
     _, made = fake_workspace(root, count, paid).roll(["sh010"], 2, BuildOptions(max_cost=Money(Fraction(4), "USD")))

@@ -207,6 +207,8 @@ class VendorServer:
 
     def output(self, asked: Asked) -> Given:
         """A download, with ranges; for paths that begin with /outputs/."""
+        if self.moved:
+            return Given(302, b"", {"Location": self.moved})
         _, _, name, last = asked.path.split("/")
         job = self.jobs[name]
         if self.wants(Fault.OUTPUT_EXPIRED):
@@ -214,8 +216,6 @@ class VendorServer:
             return Given(403, b"<Error><Code>AccessDenied</Code></Error>", {"Content-Type": "application/xml"})
         if int(last.partition(".")[0]) < job.address:
             return Given(403, b"<Error>expired</Error>", {"Content-Type": "application/xml"})
-        if self.moved:
-            return Given(302, b"", {"Location": self.moved})
         if self.wants(Fault.OUTPUT_HTML):
             return Given(200, b"<html><body>Please log in</body></html>", {"Content-Type": "text/html"})
         if self.wants(Fault.OUTPUT_EMPTY):

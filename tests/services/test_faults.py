@@ -264,6 +264,16 @@ def test_a_service_that_fails_by_its_own_fault_is_asked_three_times_at_most(tmp_
         assert {entry.kind for entry in film.entries()} == {"VendorFault"}
 
 
+@pytest.mark.parametrize(
+    "elsewhere", ["http://127.0.0.2/take.mp4", "https://10.0.0.1/take.mp4", "https://localhost/take.mp4", "/outputs/x/1.mp4"]
+)
+def test_an_output_that_leads_into_a_private_place_is_no_take(tmp_path: Path, elsewhere: str) -> None:
+    with filming(tmp_path, VENDORS["runway"]) as film:
+        [server] = film.servers.values()
+        server.moved = elsewhere
+        stands(film, Outcome(error=BadTake, phase=Phase.FAILED))
+
+
 def adopt(film: Film, server: VendorServer) -> None:
     """What `recover adopt` writes: a person gives the id that the service's own page shows; fal's needs the whole address."""
     [entry] = film.entries()

@@ -17,11 +17,19 @@ from tests.servers.service import Fault
 from tests.services.filming import Film, filming
 from tests.services.vendors import VENDORS
 
+OFTEN = ("runway", "vertex", "kling-legacy", "minimax")
+"""A plain key, a token that expires, one that is made for each call, and words of no that come with status 200."""
 TOLD = (
     Fault.SUBMIT_INVALID, Fault.SUBMIT_AUTH, Fault.SUBMIT_FUNDS, Fault.SUBMIT_MODERATED, Fault.SUBMIT_MODEL_GONE,
     Fault.SUBMIT_500, Fault.POLL_500, Fault.POLL_LIMITED, Fault.POLL_MODERATED, Fault.POLL_FAULT, Fault.POLL_GONE,
     Fault.OUTPUT_HTML, Fault.OUTPUT_EXPIRED,
 )  # fmt: skip
+MATRIX = [
+    pytest.param(name, fault, id=f"{name}-{fault.name.lower()}", marks=[] if name in OFTEN else [pytest.mark.slow])
+    for name, vendor in VENDORS.items()
+    for fault in TOLD
+    if fault not in vendor.never
+]
 COMMANDS = (
     ("plan", "--json"), ("status", "--json"), ("takes", "--json"), ("takes",), ("plan",), ("lint",), ("explain", "sh010"),
 )  # fmt: skip
@@ -70,11 +78,8 @@ def test_a_key_that_a_service_sends_back_is_kept_nowhere(tmp_path: Path, name: s
         assert film.leaks() == []
 
 
-@pytest.mark.parametrize("name", VENDORS)
-@pytest.mark.parametrize("fault", TOLD, ids=lambda fault: fault.name.lower())
+@pytest.mark.parametrize(("name", "fault"), MATRIX)
 def test_a_key_in_the_words_of_a_refusal_is_told_nobody(tmp_path: Path, name: str, fault: Fault) -> None:
-    if fault in VENDORS[name].never:
-        pytest.skip("this service does not fail so")
     with filming(tmp_path, VENDORS[name]) as film:
         [server] = film.servers.values()
         server.echoes = True
@@ -97,7 +102,7 @@ def test_a_key_in_the_address_of_a_redirect_is_told_nobody(tmp_path: Path, name:
         assert film.leaks() == []
 
 
-@pytest.mark.parametrize("name", VENDORS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[] if name in OFTEN else [pytest.mark.slow]) for name in VENDORS])
 def test_commands_print_no_key(tmp_path: Path, name: str) -> None:
     vendor = VENDORS[name]
     with filming(tmp_path, vendor, takes=2) as film:

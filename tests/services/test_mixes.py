@@ -30,9 +30,7 @@ def mixed(chance: random.Random, never: frozenset[Fault]) -> list[Fault]:
     """Faults in the order in which they can be met. A take is given up when its third file is no take, or its third attempt
     fails, so there are two of those at most."""
     groups = [(SUBMITS, chance.randint(1, 4)), (POLLS, chance.randint(0, 2)), (OUTPUTS, chance.randint(0, 2))]
-    return [
-        chance.choice([fault for fault in among if fault not in never]) for among, count in groups for _ in range(count)
-    ]
+    return [chance.choice([fault for fault in among if fault not in never]) for among, count in groups for _ in range(count)]
 
 
 def settle(film: Film) -> None:
@@ -92,6 +90,8 @@ def test_all_services_at_once_do_not_stand_in_each_others_way(tmp_path: Path, se
             if not film.build().failed:
                 break
             settle(film)
-        counts = [(server.billed, len(film.takes(f"sh{index:02d}0"))) for index, server in enumerate(film.servers.values(), 1)]
+        counts = [
+            (server.billed, len(film.takes(f"sh{index:02d}0"))) for index, server in enumerate(film.servers.values(), 1)
+        ]
         assert counts == [(2, 2)] * len(vendors), film.told
         assert film.leaks() == []

@@ -76,6 +76,9 @@ class Stand:
     def mumble(self) -> bool:
         return self._next(Fault.POLL_UNKNOWN)
 
+    def forget(self) -> bool:
+        return self._next(Fault.POLL_GONE)
+
     def lose(self, *, accepted: bool) -> bool:
         return self._next(Fault.SUBMIT_DROP_AFTER if accepted else Fault.SUBMIT_DROP_BEFORE)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shotbuild.errors import ProviderRefused
+from shotbuild.errors import ProviderError, ProviderRefused
 from shotbuild.providers.interface import Address, Finds, State, Status
 from shotbuild.records import Operation, Price
 from shotbuild.testing.providers import ServiceContract
@@ -64,6 +64,12 @@ class UnknownIsFailed(Tiny):
         return Status(state={"ready": State.DONE}.get(word, State.CANCELLED), word=word)
 
 
+class GoneIsRefused(Tiny):
+    def poll(self, operation: Operation, http: Any) -> Status:
+        http.get(f"videos/{operation.id}")
+        return super().poll(operation, http)
+
+
 class Remembers(Tiny):
     def __init__(self) -> None:
         self.last = ""
@@ -111,6 +117,7 @@ WRONG: Mapping[type[Any], str] = {
     CancelsWithoutAWord: "test_cancelling_says_whether_it_was_in_time",
     OneKindOfNo: "test_each_no_is_of_its_kind_and_nothing_was_paid",
     UnknownIsFailed: "test_a_word_that_nobody_knows_means_that_it_runs",
+    GoneIsRefused: "test_what_the_service_no_longer_knows_is_gone",
     Remembers: "test_two_objects_and_two_operations_do_not_disturb_each_other",
     FindsNothing: "test_a_lost_answer_is_found_again_where_the_service_can_do_it",
     TakesAny: "test_what_is_accounted_for_is_not_taken_for_what_was_lost",
@@ -129,7 +136,7 @@ def test_the_suite_sees_what_is_wrong(adapter: type[Any]) -> None:
         def serving(self) -> Any:
             return example().TinyServer()
 
-    with pytest.raises((AssertionError, KeyError)):
+    with pytest.raises((AssertionError, KeyError, ProviderError)):
         getattr(Suite(), WRONG[adapter])()
 
 
