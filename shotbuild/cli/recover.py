@@ -97,8 +97,8 @@ def _code(each: Collected) -> int:
 
 def _print(workspace: Workspace, found: Recovered) -> None:
     for each in found.collected:
-        told = f"{each.entry.name}  {each.entry.step} at {each.entry.provider}{_came_to(each)}"
-        for line in wrapped(f"{each.fate.value:9}  ", told):
+        told = f"{each.entry.step} at {each.entry.provider}{_came_to(each)}"
+        for line in wrapped(f"{each.fate.value:9}  {each.entry.name}  ", told):
             console.out(line)
     for entry in found.unknown:
         console.out("")

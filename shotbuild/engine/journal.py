@@ -315,6 +315,10 @@ class Journal:
         )
         return found[0].result if found else None
 
+    def age(self, entry: Entry) -> int:
+        """Milliseconds since it was asked for."""
+        return int((datetime.fromisoformat(self._clock()) - datetime.fromisoformat(entry.began)).total_seconds() * 1000)
+
     def entry(self, number: int) -> Entry | None:
         return next(iter(self._rows("WHERE id = ?", number)), None)
 

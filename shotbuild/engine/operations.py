@@ -666,7 +666,8 @@ class Operations:
         request = counter.request(purchase.wanted.action, entry.client)
         record = counter.record(entry, request, located)
         said = Answer(operation=entry.operation, pin=status.pin, charged=status.charged, record=record)
-        result = replace(counter.receive(purchase.wanted.action, path, said), price=entry.price)
+        result = counter.receive(purchase.wanted.action, path, said)
+        result = replace(result, price=entry.price, milliseconds=counter.journal.age(entry))
         counter.journal.fetched(entry.id, result, entry.answer)
         path.unlink(missing_ok=True)
         return result

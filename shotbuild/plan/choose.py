@@ -20,7 +20,8 @@ class Choice:
     made because somebody asked for more now; numbers: of each of them, by which it will be known;
     stands: the one of them that the shot is, None when a person chose; moved_on: what differs between the request of the
     chosen take and today's, as lines; none for a foreign take, which has no request; decisions: those that made the
-    choice; asked: digest of today's request, empty when no take can have it; state: what the ledger comes to.
+    choice; asked: digest of today's request, empty when no take can have it; instead: those of its fallbacks; state: what
+    the ledger comes to.
     """
 
     shot: str
@@ -33,6 +34,7 @@ class Choice:
     decisions: tuple[Decision, ...]
     numbers: Mapping[int, int]
     asked: str
+    instead: frozenset[str] = frozenset()
     state: ShotState = field(repr=False)
 
     @property
@@ -98,6 +100,7 @@ def choose(shot: str, state: ShotState, current: Current, request: Callable[[Tak
         decisions=decisions,
         numbers=_numbers(state, made, ordinals),
         asked=current.asked,
+        instead=current.instead,
         state=state,
     )
 

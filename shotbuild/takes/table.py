@@ -20,7 +20,7 @@ from shotbuild.units import decimal_text
 from shotbuild.workspace import Workspace
 
 CONFLICT, APPROVED, PICKED, STALE, REJECTED = "conflict", "approved", "picked", "stale", "rejected"
-FOREIGN, CURRENT, MISSING = "foreign", "current", "missing"
+FOREIGN, FALLBACK, CURRENT, MISSING = "foreign", "fallback", "current", "missing"
 WIDE = "*?["
 RUNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What a spreadsheet may take for the beginning of a formula."""
@@ -30,7 +30,8 @@ RUNS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 class Row:
     """One take. code: its eight characters, empty when the specs no longer have its shot; stands: it is in the cut;
     words: all that is true of it, of `conflict`, `approved`, `picked`, `stale` (chosen, and the spec has moved on),
-    `rejected`, `foreign`, `current` (its request is today's), `missing` (its bytes are not in the store);
+    `rejected`, `foreign`, `fallback` (another provider than the shot's own made it), `current` (its request is today's),
+    `missing` (its bytes are not in the store);
     approvals, picks, rejections, notes: of its bytes, those in force; whole: its event."""
 
     take: Take
@@ -178,7 +179,8 @@ def _rows(
             STALE: take.id == stands and choice is not None and choice.stale,
             REJECTED: video in rejections,
             FOREIGN: take.foreign,
-            CURRENT: choice is not None and not take.foreign and take.asked == choice.asked,
+            FALLBACK: take.instead,
+            CURRENT: choice is not None and not take.foreign and take.asked in (choice.asked, *choice.instead),
             MISSING: video not in present,
         }
         found.append(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from shotbuild.cli.columns import for_how_long
+from shotbuild.engine.journal import Phase
 from shotbuild.plugins import registry
 from tests.cli.conftest import Call
 from tests.e2e.conftest import Ran
@@ -45,10 +46,14 @@ def finish(film: Film) -> None:
         job.fault, job.polls = None, 0
 
 
-def lost_one(film: Film) -> None:
-    """The first one that was asked for is unknown, the other one is a take."""
+def lost_one(film: Film) -> tuple[str, str]:
+    """One of the shots is unknown, the other one has a take. Gives the name of that operation, and its id at the service."""
     server(film).faults.append(Fault.SUBMIT_DROP_AFTER)
     film.build()
+    known = {entry.operation.id for entry in film.entries() if entry.operation is not None}
+    (name,) = [entry.name for entry in film.entries() if entry.phase is Phase.UNKNOWN]
+    (job,) = server(film).jobs.keys() - known
+    return name, job
 
 
 def document(ran: Ran) -> dict[str, Any]:
@@ -162,17 +167,17 @@ def test_what_is_done_is_fetched_and_what_runs_is_left(film: Film, call: Call) -
 
 
 def test_an_unknown_one_is_5_and_says_how_to_clear_it_up(film: Film, call: Call) -> None:
-    lost_one(film)
+    name, job = lost_one(film)
     ran = call(film.root, "recover")
     assert ran.code == 5
-    assert "shotbuild recover adopt op1 ID" in ran.out
+    assert f"shotbuild recover adopt {name} ID" in ran.out
     assert "A lighthouse at dawn" in ran.out
     assert "may cost ~0.05 USD" in ran.out
     found = document(call(film.root, "recover", "--json"))
-    assert found["unknown"][0]["name"] == "op1"
+    assert found["unknown"][0]["name"] == name
     assert "gen4.5" in found["unknown"][0]["look"]
-    job = next(iter(server(film).jobs))
-    said = call(film.root, "recover", "adopt", "op1", job)
+    finish(film)
+    said = call(film.root, "recover", "adopt", name, job)
     assert said.code == 0, said.err
     assert "no build asks for it again" in said.out
     assert call(film.root, "recover").code == 0
@@ -180,8 +185,8 @@ def test_an_unknown_one_is_5_and_says_how_to_clear_it_up(film: Film, call: Call)
 
 
 def test_each_word_of_a_person_says_what_the_next_build_does(film: Film, call: Call) -> None:
-    lost_one(film)
-    ran = call(film.root, "recover", "lost", "op1")
+    name, _ = lost_one(film)
+    ran = call(film.root, "recover", "lost", name)
     assert ran.code == 0
     assert "stay counted as possibly spent" in ran.out
     assert "the next build asks for it again" in ran.out

@@ -180,15 +180,19 @@ def test_an_operation_that_the_service_no_longer_knows_is_unknown(desk: Desk, cl
 
 
 def test_a_bug_of_an_adapter_before_it_pays_costs_nothing(desk: Desk, clock: VirtualClock) -> None:
-    def bug() -> None:
+    def no_ratio() -> None:
         raise KeyError("ratio")
 
-    service = Simulated(clock, before_pay=bug)
+    service = Simulated(clock, before_pay=no_ratio)
     assert isinstance(only(desk.buy(service, "sh010")), KeyError)
     assert desk.journal.entries() == []
     service.before_pay = lambda: None
     assert errors(desk.buy(service, "sh010")) == ["made"]
     assert service.paid == 1
+
+
+def bug(_: str) -> None:
+    raise KeyError("id")
 
 
 def exits(_: str) -> None:
@@ -198,7 +202,7 @@ def exits(_: str) -> None:
 @pytest.mark.parametrize(
     "answered",
     [
-        lambda id_: {}["id"],
+        bug,
         exits,
         lambda id_: None,
         lambda id_: "made-1",
@@ -217,7 +221,7 @@ def test_an_adapter_that_fails_after_it_paid_leaves_an_unknown(
 
 
 def test_what_an_adapter_lost_after_it_paid_is_found_again(desk: Desk, clock: VirtualClock) -> None:
-    service = Simulated(clock, answered=lambda id_: {}["id"])
+    service = Simulated(clock, answered=bug)
     assert errors(desk.buy(service, "sh010")) == ["made"]
     assert service.paid == 1
 

@@ -417,8 +417,8 @@ class Desk:
         return self
 
     def begin(self, service: Any, want: Wanted, **terms: Any) -> Purchase:
-        named = {name: terms.pop(name) for name in ("model", "at_once", "per_minute") if name in terms}
-        rules = LaneRules(**{"provider": service.name, "model": "m1", "at_once": None, "per_minute": None, **named})
+        model, at_once, per_minute = (terms.pop(name, None) for name in ("model", "at_once", "per_minute"))
+        rules = LaneRules(provider=service.name, model=model or "m1", at_once=at_once, per_minute=per_minute)
         return self.operations.begin(want, Terms(service=service, rules=rules, **terms))
 
     def places(self, service: Any, model: str = "m1") -> int:
@@ -466,7 +466,7 @@ class Desk:
             journal=self.journal,
             build=f"build-{self.seed}",
             caps=lambda: self.caps,
-            connect=VirtualLine,  # type: ignore[arg-type]
+            connect=VirtualLine,
             request=self._request,
             receive=self._receive,
             bring=lambda want: None,
