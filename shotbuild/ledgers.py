@@ -3,6 +3,7 @@
 A shot that moved has its history in two files: the one of its old name, which nothing changes any more, and its own.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,7 +18,8 @@ from shotbuild.plan.bind import Wanted
 from shotbuild.plan.decisions import History, settle
 from shotbuild.records import FREE, MOVE, ActionResult, Decision, Digest, Fields, LedgerEvent, Shot, ShotState, Take
 from shotbuild.spec.events import decision_line, operation_of, pin_of, price_of, take_line, whole
-from shotbuild.spec.ledger import check_whole, ledger_file, read_events
+from shotbuild.spec.kinds import NAME
+from shotbuild.spec.ledger import FOLDER, SUFFIX, check_whole, ledger_file, read_events
 
 RETRY = "make it writable and say it again"
 NOBODY = "shotbuild"
@@ -77,6 +79,16 @@ class Ledgers:
                     self._told.add((shot, kind))
                     self._warn(f"the ledger of {shot} has `{kind}` events, which this version of shotbuild does not know")
         return self._states[shot]
+
+    def everything(self) -> dict[str, ShotState]:
+        """What all ledgers come to, those of shots that the specs no longer have as well: their money is spent too."""
+        states = {shot: self.of(shot) for shot in self._shots}
+        now = {*states, *(name for state in states.values() for name in state.formerly)}
+        for file in sorted(self._inside(FOLDER).glob(f"*{SUFFIX}")):
+            name = file.name.removesuffix(SUFFIX)
+            if name not in now and re.fullmatch(NAME, name):
+                states[name] = self.of(name)
+        return states
 
     def history(self, shot: str) -> History:
         """All events of a shot, and what follows what."""

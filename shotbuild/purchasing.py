@@ -119,21 +119,17 @@ def spent_elsewhere(
     meant = {clip.shot for each in project.sequences if each.name == sequence for clip in each.clips}
     known: dict[str, frozenset[str]] = {}
     total = Fraction(0)
-    for shot in project.shots:
-        if shot.plate is not None or (sequence is not None and shot.name not in meant):
-            continue
-        for take in ledgers.of(shot.name).takes:
+    for shot, state in ledgers.everything().items():
+        for take in state.takes if sequence is None or shot in meant else ():
             row = whole(take)
             price = price_of(row.cost.charged) or price_of(row.cost.estimated)
             if take.foreign or price is None or not price.amount or price.currency != limit.currency:
                 continue
             operation = operation_of(row.operation)
-            if operation is not None:
-                if operation.provider not in known:
-                    known[operation.provider] = journal.known(operation.provider)
-                if operation.id in known[operation.provider]:
-                    continue
-            total += price.amount
+            if operation is not None and operation.provider not in known:
+                known[operation.provider] = journal.known(operation.provider)
+            if operation is None or operation.id not in known[operation.provider]:
+                total += price.amount
     return total
 
 

@@ -21,7 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": (START, "Start a project that builds at once."),
     "lint": (START, "Check specs, templates, ledgers and lock; all errors at once."),
     "schema": (START, "Print the JSON Schema of the written format."),
-    "doctor": (START, "Show ffmpeg, what it lacks, the machine, and which keys are set."),
+    "doctor": (START, "Show ffmpeg, what it lacks, the machine, and the keys."),
     "plan": (SEE, "Show what a build would do, why, and what it costs."),
     "build": (DO, "Make what is missing or changed; results go into out/."),
     "deliver": (DO, "Make the deliverables and what they need, into out/."),

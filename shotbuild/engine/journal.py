@@ -55,6 +55,7 @@ class Phase(Enum):
 OPEN = (Phase.INTENT, Phase.SUBMITTED, Phase.FETCHED, Phase.UNKNOWN)
 OWED = (*OPEN, Phase.DONE, Phase.FAILED, Phase.CANCELLED, Phase.LOST)
 """What may have to be paid for."""
+ALL = tuple(Phase)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,14 +249,14 @@ class Journal:
 
     def unknown(self, number: int, reason: str) -> None:
         """Nobody but a person can say what became of it."""
-        self._set(number, Phase.UNKNOWN, reason, reason=reason)
+        self._set(number, Phase.UNKNOWN, reason, OPEN, reason=reason)
 
     # --- while it runs ----------------------------------------------------------------------------------------------------
 
     def polled(self, number: int, word: str, progress: int | None, answer: str) -> None:
         """Called when what the service says of it has changed."""
         told = word if progress is None else f"{word}, {progress} %"
-        self._set(number, Phase.SUBMITTED, told, word=word, progress=progress, answer=answer)
+        self._set(number, Phase.SUBMITTED, told, (Phase.SUBMITTED,), word=word, progress=progress, answer=answer)
 
     def charged(self, number: int, charged: Price | None) -> None:
         """What the service says that it took."""
@@ -276,10 +277,10 @@ class Journal:
         self._end(number, Phase.DONE, "", "")
 
     def failed(self, number: int, kind: str, reason: str) -> None:
-        self._end(number, Phase.FAILED, kind, reason)
+        self._end(number, Phase.FAILED, kind, reason, OPEN)
 
     def cancelled(self, number: int, reason: str) -> None:
-        self._end(number, Phase.CANCELLED, "", reason)
+        self._end(number, Phase.CANCELLED, "", reason, OPEN)
 
     # --- what people say ------------------------------------------------------------------------------------------------
 
@@ -403,8 +404,8 @@ class Journal:
         ).fetchone()
         return int(count)
 
-    def _end(self, number: int, phase: Phase, kind: str, reason: str, **values: Any) -> None:
-        self._set(number, phase, reason or phase.value, kind=kind, reason=reason, ended=self._clock(), **values)
+    def _end(self, number: int, phase: Phase, kind: str, reason: str, only: Sequence[Phase] = ALL, **values: Any) -> None:
+        self._set(number, phase, reason or phase.value, only, kind=kind, reason=reason, ended=self._clock(), **values)
 
     def _submitted(self, database: sqlite3.Connection, number: int, operation: Operation, answer: str, what: str) -> None:
         links = json.dumps(dict(operation.links.items))
@@ -414,15 +415,26 @@ class Journal:
             answer=answer,
         )  # fmt: skip
 
-    def _set(self, number: int, phase: Phase, what: str, **values: Any) -> None:
+    def _set(self, number: int, phase: Phase, what: str, only: Sequence[Phase] = ALL, **values: Any) -> None:
         with self._writing() as database:
-            self._write(database, number, phase, what, **values)
+            self._write(database, number, phase, what, only, **values)
 
-    def _write(self, database: sqlite3.Connection, number: int, phase: Phase, what: str, **values: Any) -> None:
+    def _write(
+        self,
+        database: sqlite3.Connection,
+        number: int,
+        phase: Phase,
+        what: str,
+        only: Sequence[Phase] = ALL,
+        **values: Any,
+    ) -> None:
+        """only: the phases from which it may come here; in another one somebody else was quicker, and that stays."""
         named = {"phase": phase.value, "moved": self._clock(), **values}
         sets = ", ".join(f"{name} = :{name}" for name in named)
-        database.execute(f"UPDATE operations SET {sets} WHERE id = :number", {**named, "number": number})  # noqa: S608
-        self._tell(database, number, phase, what)
+        allowed = json.dumps([each.value for each in only])
+        text = f"UPDATE operations SET {sets} WHERE id = :number AND phase IN (SELECT value FROM json_each(:allowed))"  # noqa: S608
+        if database.execute(text, {**named, "number": number, "allowed": allowed}).rowcount:
+            self._tell(database, number, phase, what)
 
     def _tell(self, database: sqlite3.Connection, number: int, phase: Phase, what: str) -> None:
         database.execute("INSERT INTO happened VALUES (?, ?, ?, ?)", (number, self._clock(), phase.value, what[:500]))
@@ -451,10 +463,12 @@ class Journal:
                 database.execute("BEGIN IMMEDIATE")
                 try:
                     yield database
+                    database.execute("COMMIT")
                 except BaseException:
-                    database.execute("ROLLBACK")
+                    # A full disk may have rolled it back already, and a commit that failed has not.
+                    if database.in_transaction:
+                        database.execute("ROLLBACK")
                     raise
-                database.execute("COMMIT")
             except (sqlite3.Error, OSError) as error:
                 raise self._broken(error) from error
 

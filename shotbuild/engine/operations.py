@@ -443,7 +443,7 @@ class Operations:
         def reserve(sent: str) -> None:
             if lane.closed is not None:
                 raise _because(lane.closed)  # while references went up
-            numbers.append(journal.reserve(self._intent(purchase, request, sent), counter.caps()))
+            numbers.append(self._reserved(self._intent(purchase, request, sent)))
             purchase.left = counter.clock.now()
 
         line = counter.connect(terms.service, reserve)
@@ -470,6 +470,25 @@ class Operations:
         entry = journal.entry(numbers[0])
         assert entry is not None, "it was written a moment ago"
         return entry
+
+    def _reserved(self, intent: Intent) -> int:
+        """Writes an intent. What no build looks after, such as an operation that stalled and was left, takes nobody's place:
+        it would be waited for without an end. Errors: LimitReached; Full."""
+        journal, caps = self._counter.journal, self._counter.caps()
+        try:
+            return journal.reserve(intent, caps)
+        except Full:
+            alone = sum(self._is_alone(entry) for entry in journal.unfinished() if _shares_lane(entry, intent))
+            if not alone or intent.at_once is None:
+                raise
+            return journal.reserve(replace(intent, at_once=intent.at_once + alone), caps)
+
+    def _is_alone(self, entry: Entry) -> bool:
+        """Whether no build, this one included, holds the lock of its action."""
+        lock = self._counter.lock(entry.action)
+        if lock is not None:
+            lock.release()
+        return lock is not None
 
     def _intent(self, purchase: Purchase, request: Request, sent: str) -> Intent:
         wanted, rules = purchase.wanted, purchase.terms.rules
@@ -703,6 +722,11 @@ def _check_operation(operation: object, service: Service, line: Line) -> None:
     """What an adapter of somebody else's hands over has to name what was paid for. Errors: ProviderError."""
     if not isinstance(operation, Operation) or not operation.id:
         raise ProviderError(f"the adapter of {service.name} did not say what was accepted", cause=line.last[:300] or None)
+
+
+def _shares_lane(entry: Entry, intent: Intent) -> bool:
+    under_way = entry.phase in (Phase.INTENT, Phase.SUBMITTED)
+    return under_way and (entry.provider, entry.model) == (intent.provider, intent.model)
 
 
 def _amount(price: Price) -> str:

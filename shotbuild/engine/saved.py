@@ -24,10 +24,19 @@ def saved(wanted: Wanted) -> str:
             place=(step.location.file, step.location.line, step.location.column),
             key=wanted.key,
             continues=None if wanted.continues is None else (wanted.continues.sha256, wanted.continues.size),
-            asking=None
-            if asking is None
-            else fields(ordinal=asking.ordinal, first_seed=asking.first_seed, asked=asking.asked, number=asking.number),
+            asking=None if asking is None else _asking(asking),
         )
+    )
+
+
+def _asking(asking: Asking) -> Fields:
+    instead = asking.instead
+    return fields(
+        ordinal=asking.ordinal,
+        first_seed=asking.first_seed,
+        asked=asking.asked,
+        number=asking.number,
+        instead=None if instead is None else fields(provider=instead.provider, model=instead.model, version=instead.version),
     )
 
 

@@ -17,7 +17,7 @@ from shotbuild.paying.cancel import service_of
 from shotbuild.paying.collect import Collected, collect
 from shotbuild.paying.named import STANDS, entry_named
 from shotbuild.plan.forecast import CACHED, forecast
-from shotbuild.providers.interface import Service, State
+from shotbuild.providers.interface import Recalls, Service, State
 from shotbuild.purchasing import Lines
 from shotbuild.records import Operation
 from shotbuild.workspace import Workspace
@@ -175,15 +175,13 @@ def _refuse_second(journal: Journal, entry: Entry) -> None:
 def _operation(service: Service, entry: Entry, found: str) -> Operation:
     """What an adapter needs to ask after an operation that a person names. Some need more than the id, and know how to tell
     it from the call that was sent."""
-    recall = getattr(service, "recall", None)
-    if recall is None:
+    if not isinstance(service, Recalls):
         return Operation(provider=service.name, id=found, submitted=entry.began)
     try:
         sent = json.loads(entry.sent)
     except ValueError:
         sent = {}
-    operation: Operation = recall(found, sent)
-    return operation
+    return service.recall(found, sent)
 
 
 def _checked(service: Service, operation: Operation, lines: Lines) -> str:

@@ -4,7 +4,6 @@ Ledgers travel with the project, the journal stays on its machine: what others p
 take, or is none, such as a paid upscale, is in the journal of who asked for it.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -15,8 +14,6 @@ from shotbuild.errors import PlanError, nearest
 from shotbuild.purchasing import caps_of
 from shotbuild.records import Price, ShotState, Take
 from shotbuild.spec.events import operation_of, price_of, whole
-from shotbuild.spec.kinds import NAME
-from shotbuild.spec.ledger import FOLDER, SUFFIX
 from shotbuild.units import Money
 from shotbuild.workspace import Workspace
 
@@ -101,7 +98,7 @@ def spending(workspace: Workspace, targets: Sequence[str] = (), by: str = "shot"
         raise PlanError(
             f"costs cannot be told by {by[:80]!r}", hint=f"write `--by {close}`" if close else f"say one of {', '.join(BY)}"
         )
-    states = _states(workspace)
+    states = workspace.rooms.ledgers.everything()
     meant = _meant(workspace, targets, states)
     sequences = _sequences(workspace)
     names = _names_by(by, sequences)
@@ -241,18 +238,6 @@ def _budgets(workspace: Workspace) -> tuple[Left, ...]:
 
 
 # --- which shots ----------------------------------------------------------------------------------------------------------
-
-
-def _states(workspace: Workspace) -> dict[str, ShotState]:
-    """What the ledgers come to, also of shots that the specs no longer have: that money is spent as well."""
-    ledgers = workspace.rooms.ledgers
-    states = {shot.name: ledgers.of(shot.name) for shot in workspace.project.shots if shot.plate is None}
-    now = {*states, *(name for state in states.values() for name in state.formerly)}
-    files = sorted(workspace.rooms.inside(FOLDER).glob(f"*{SUFFIX}"))
-    for name in (file.name.removesuffix(SUFFIX) for file in files):
-        if name not in now and re.fullmatch(NAME, name):
-            states[name] = ledgers.of(name)
-    return states
 
 
 def _sequences(workspace: Workspace) -> dict[str, tuple[str, ...]]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol, TypeAlias, TypeGuard
+from typing import Protocol, TypeAlias, TypeGuard, runtime_checkable
 
 from shotbuild.errors import ProviderError
 from shotbuild.host.wire import Http, Reply
@@ -325,6 +325,14 @@ class Service(Offer, Protocol):
         """The operation that a lost submit became. None = there is none to be seen. Not called with Finds.NO. It may finish
         what was accepted with calls that cost nothing, such as an upload that comes after the payment."""
         ...
+
+
+@runtime_checkable
+class Recalls(Protocol):
+    """A service that needs more than an id to be asked after an operation which a person found on its page. name: the id;
+    sent: as in `Doubt`."""
+
+    def recall(self, name: str, sent: Mapping[str, object]) -> Operation: ...
 
 
 Provider: TypeAlias = Local | Service

@@ -127,6 +127,10 @@ class KlingLegacy:
         reply = http.pay(f"v1/videos/{kind}", _body(request))
         return self._operation(reply, kind)
 
+    def recall(self, name: str, sent: Mapping[str, object]) -> Operation:
+        kind = str(sent.get("url", "")).rpartition("/")[2]
+        return Operation(provider=self.name, id=name, submitted="", links=fields(kind=kind))
+
     def poll(self, operation: Operation, http: Http) -> Status:
         try:
             task = http.get(_path(operation)).json

@@ -178,6 +178,10 @@ class MiniMax:
         reply = http.pay(f"{version}/video_generation", body)
         return Operation(provider=self.name, id=reply.json.text("task_id"), submitted="", links=fields(version=version))
 
+    def recall(self, name: str, sent: Mapping[str, object]) -> Operation:
+        version = "v2" if "/v2/" in str(sent.get("url", "")) else "v1"
+        return Operation(provider=self.name, id=name, submitted="", links=fields(version=version))
+
     def poll(self, operation: Operation, http: Http) -> Status:
         try:
             task = _task(operation, http)

@@ -42,7 +42,7 @@ class Child:
         self.wait()
         return self.code == -signal.SIGKILL
 
-    def wait(self, seconds: float = 120) -> int:
+    def wait(self, seconds: float = 60) -> int:
         if not self.gone.wait(seconds):
             self.kill()
             raise TimeoutError(f"a build still ran after {seconds} s; it said:\n{self.log.read_text()}")

@@ -284,7 +284,7 @@ class _Run:
                 ledger = self.root / "takes" / f"{entry.shot}.jsonl"
                 entered = entry.operation is not None and ledger.exists() and entry.operation.id in ledger.read_text()
                 return "fetched, in the ledger, not done" if entered else "fetched, not in the ledger"
-        return entry.phase.value
+        return str(entry.phase.value)
 
     def _check(self, server: Striking) -> int:
         """Complains of every promise that was broken; gives how many outputs that were paid for are no take."""

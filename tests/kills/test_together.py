@@ -24,7 +24,8 @@ SOON = 0.3
 
 @contextmanager
 def serving(provider: str) -> Iterator[Striking]:
-    with SERVERS[provider](clip=clip("5"), polls=2) as server:
+    server = SERVERS[provider](clip=clip("5"), polls=2)
+    with server:
         yield server
 
 
@@ -115,6 +116,21 @@ def test_builds_that_begin_while_others_work_join_them(nursery: Nursery, place: 
             adopt_all(root, server)
             assert [child.wait() for child in start_all(nursery, root, server, "replicate", 2)] == [0, 0]
         check_film(root, server)
+
+
+def test_what_nobody_looks_after_any_more_keeps_nobody_waiting(nursery: Nursery, place: Path) -> None:
+    """An operation was left by a build that was killed, and its shot was taken out: its place in the lane is free."""
+    root = film(place / "film", "kling", {"sh010": 1}, use=", at_once: 1")
+    with serving("kling") as server:
+        children: list[Child] = []
+        server.strike = Strike(Moment.POLL, 1, 0, lambda: [child.kill() for child in children])
+        children += start_all(nursery, root, server, "kling", 1)
+        assert children[0].wait() == -9
+        spec = root / "shotbuild.yaml"
+        spec.write_text(spec.read_text().replace("sh010: {prompt: Wave sh010.", "sh020: {prompt: Another."))
+        again = start_all(nursery, root, server, "kling", 2)
+        assert [child.wait() for child in again] == [0, 0], told(again)
+        assert server.paid == 2
 
 
 def holder(root: Path, children: list[Child]) -> Child:

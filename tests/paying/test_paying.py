@@ -14,7 +14,8 @@ from shotbuild.paying.collect import Fate
 from shotbuild.paying.named import entry_named
 from shotbuild.paying.recover import Recovered, Settled, adopt, looking_for, lost, recover, retry
 from shotbuild.purchasing import Lines
-from tests.servers import kling, runway
+from tests.servers import kling, runway, topaz
+from tests.servers.clips import clip
 from tests.servers.service import Fault, VendorServer, environment
 from tests.services.filming import Film, filming
 
@@ -387,3 +388,24 @@ def test_only_what_has_an_id_and_runs_can_be_cancelled(film: Film) -> None:
         with pytest.raises(PlanError) as done:
             cancel(film.open(), entry_of(film, 2), lines)
         assert "nothing to cancel" in done.value.message
+
+
+# --- what is no take ------------------------------------------------------------------------------------------------------
+
+
+def test_a_paid_upscale_is_kept_for_the_next_build_and_enters_no_ledger(tmp_path: Path) -> None:
+    with filming(tmp_path / "film", runway.VENDOR) as film, topaz.VENDOR.server(clip=clip("5")) as upscaler:
+        settings, specs = film.root / "shotbuild.yaml", film.root / "specs/film.yaml"
+        settings.write_text(settings.read_text() + "  crisp: {use: topaz, model: prob-4}\n")
+        specs.write_text(specs.read_text().replace('{"prompt"', '{"finish": [{"upscale": {"provider": "crisp"}}], "prompt"'))
+        with environment(**topaz.VENDOR.environment(upscaler)):
+            upscaler.faults.append(Fault.POLL_STALL)
+            film.build()
+            assert [entry.phase for entry in film.entries()] == [Phase.DONE, Phase.SUBMITTED]
+            for job in upscaler.jobs.values():
+                job.fault, job.polls = None, 0
+            (each,) = recovered(film).collected
+            assert (each.fate, each.take) == (Fate.COLLECTED, None), each.error
+            assert film.build().failed == ()
+        assert upscaler.paid == 1
+        assert len(film.takes()) == 1

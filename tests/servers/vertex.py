@@ -34,7 +34,7 @@ class VertexServer(VendorServer):
             return self.refusal(Fault.SUBMIT_MODEL_GONE)
         if verb == "predictLongRunning":
             return self._submitted(asked, resource)
-        job = self.jobs.get((asked.body or {}).get("operationName"))
+        job = self.jobs.get(str((asked.body or {}).get("operationName")))
         if verb != "fetchPredictOperation" or job is None:
             return refused(404, "NOT_FOUND", "Operation not found.")
         return self._operation(job)

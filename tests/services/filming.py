@@ -1,4 +1,4 @@
-"""A small project whose takes a vendor's server makes: real specs, engine, journal, network and probe; only time is faked."""
+"""A small project whose takes a vendor's server makes: real specs, engine, journal, network, probe; only time is faked."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ from tests.servers.vendors import Vendor
 
 SPEED = 300
 """Seconds of the engine in one of ours."""
-STALL_AFTER = Fraction(60)
+STALL_AFTER = Fraction(240)
 PRICE = Money(Fraction(1, 100), "USD")
 """Of a second, also where a list has none: a take without a price is not asked for."""
 SECRET_HEADERS = ("authorization", "x-api-key", "xi-api-key", "x-goog-api-key", "cookie")
@@ -45,18 +45,19 @@ class Hurried(Workspace):
 
     @cached_property
     def project(self) -> Project:
-        read: Project = Workspace.project.func(self)
+        read: Project = vars(Workspace)["project"].func(self)
         uses = tuple(replace(use, stall_after=STALL_AFTER, price=PRICE) for use in read.providers)
         return replace(read, providers=uses)
 
 
 @dataclass(slots=True)
 class Film:
-    """One project and the servers that its shots are asked of, by the names of their services. heard: all events of all builds; told: all errors as people
-    read them."""
+    """One project and the servers that its shots are asked of, by the names of their services. offered: who can be asked;
+    heard: all events of all builds; told: all errors as people read them."""
 
     root: Path
     servers: Mapping[str, VendorServer]
+    offered: Registry = field(default_factory=everything)
     heard: list[Event] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     spaces: list[Workspace] = field(default_factory=list)
@@ -73,7 +74,7 @@ class Film:
             identify=lambda path, known: TOOL,
             clock=RealClock(speed=SPEED),
         )
-        self.work = Hurried(self.root, self.heard.append, rooms=rooms, offered=everything())
+        self.work = Hurried(self.root, self.heard.append, rooms=rooms, offered=self.offered)
         self.spaces.append(self.work)
         return self.work
 

@@ -19,8 +19,11 @@ from shotbuild.errors import (
     ProviderRefused,
     ProviderUnavailable,
     ShotbuildError,
+    VendorFault,
 )
-from shotbuild.providers.interface import Finds
+from shotbuild.host.wire import Http
+from shotbuild.providers.interface import Address, Finds, Provider
+from shotbuild.providers.runway import Runway
 from shotbuild.records import Operation
 from tests.servers.fal import FalServer
 from tests.servers.service import Fault, VendorServer
@@ -274,8 +277,26 @@ def test_an_output_that_leads_into_a_private_place_is_no_take(tmp_path: Path, el
         stands(film, Outcome(error=BadTake, phase=Phase.FAILED))
 
 
+class Blunt(Runway):
+    """An adapter that raises what it should return."""
+
+    def locate(self, operation: Operation, http: Http) -> Address:
+        raise VendorFault("it broke")
+
+
+def test_an_adapter_that_raises_a_fault_does_not_pay_for_ever(tmp_path: Path) -> None:
+    with filming(tmp_path, VENDORS["runway"]) as film:
+        blunt: Provider = Blunt()  # type: ignore[assignment]
+        film.offered = replace(film.offered, providers={"runway": blunt})
+        [server] = film.servers.values()
+        film.fails()
+        film.fails()
+        assert server.paid <= 3
+        assert len(film.entries()) == server.tried == server.paid
+
+
 def adopt(film: Film, server: VendorServer) -> None:
-    """What `recover adopt` writes: a person gives the id that the service's own page shows; fal's needs the whole address."""
+    """What `recover adopt` writes: a person gives the id of the service's own page; fal's needs the whole address."""
     [entry] = film.entries()
     [job] = server.jobs.values()
     place = f"{server.url}/fal-ai/bytedance/requests/" if isinstance(server, FalServer) else ""
