@@ -16,6 +16,7 @@ builds side by side cannot both spend the last of it. Amounts are whole milliont
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -475,16 +476,27 @@ class Journal:
     def _database(self) -> sqlite3.Connection:
         if self._opened is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            database = sqlite3.connect(
-                self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
-            )
-            try:
-                self._prepare(database)
-            except BaseException:
-                database.close()
-                raise
-            self._opened = database
+            until = time.monotonic() + BUSY_SECONDS
+            while self._opened is None:
+                try:
+                    self._opened = self._connected()
+                except sqlite3.OperationalError as error:
+                    # Where several processes make it, or bring it back, at the same moment, SQLite does not wait by itself.
+                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                        raise
+                    time.sleep(0.01)
         return self._opened
+
+    def _connected(self) -> sqlite3.Connection:
+        database = sqlite3.connect(
+            self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=64
+        )
+        try:
+            self._prepare(database)
+        except BaseException:
+            database.close()
+            raise
+        return database
 
     def _prepare(self, database: sqlite3.Connection) -> None:
         database.execute("PRAGMA journal_mode = WAL")

@@ -370,10 +370,16 @@ class Operations:
             raise ProviderError(f"nothing of {purchase.wanted.step.name} is under way any more")
         attempts = self._counter.journal.attempts(purchase.wanted.key)
         hint = f"change the shot, or say `shotbuild recover retry {attempts[-1].name}`" if attempts else None
-        said = next((each for each in attempts if each.kind in (Moderated.__name__, ProviderRefused.__name__)), None)
-        if said is not None:
-            kind = Moderated if said.kind == Moderated.__name__ else ProviderRefused
-            raise kind(f"{said.provider} refused exactly this before, as {said.name}", cause=said.reason, hint=hint)
+        for each in attempts:
+            if each.kind in (Moderated.__name__, ProviderRefused.__name__):
+                kind = Moderated if each.kind == Moderated.__name__ else ProviderRefused
+                raise kind(f"{each.provider} refused exactly this before, as {each.name}", cause=each.reason, hint=hint)
+            if each.kind == BadTake.__name__:
+                raise BadTake(
+                    f"{each.provider} was paid for this, and made no take of it, as {each.name}",
+                    cause=each.reason,
+                    hint=hint,
+                )
         failed = [each for each in attempts if each.phase is Phase.FAILED]
         if len(failed) >= purchase.terms.attempts:
             raise ProviderError(
@@ -678,10 +684,17 @@ class Operations:
         line = counter.connect(service, None)
         address = service.locate(entry.operation, line)
         located = line.last
-        if address.content is None:
-            line.fetch(address.url, path, bare=address.bare, stop=counter.stop)
-        else:
-            path.write_bytes(address.content)
+        try:
+            if address.content is None:
+                line.fetch(address.url, path, bare=address.bare, stop=counter.stop)
+            else:
+                path.write_bytes(address.content)
+        except OSError as error:
+            raise StoreError(
+                f"the output of {entry.name} cannot be written",
+                cause=str(error),
+                hint="free some space on the disk and build again: it is paid for, and goes on where it stands",
+            ) from error
         request = counter.request(purchase.wanted.action, entry.client)
         record = counter.record(entry, request, located)
         said = Answer(operation=entry.operation, pin=status.pin, charged=status.charged, record=record)
@@ -700,7 +713,8 @@ class Operations:
         return BadTake(
             f"what {entry.provider} made as {entry.name} is no take",
             cause=_told(error),
-            hint=f"look at .shotbuild/{kept.parent.name}/{kept.name}" if kept.exists() else "build again to ask once more",
+            hint=(f"look at .shotbuild/{kept.parent.name}/{kept.name}, then" if kept.exists() else "")
+            + f" change the shot, or say `shotbuild recover retry {entry.name}` to pay for another one",
         )
 
     def _back_off(self, failures: int) -> float:

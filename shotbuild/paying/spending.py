@@ -98,6 +98,7 @@ def spending(workspace: Workspace, targets: Sequence[str] = (), by: str = "shot"
         raise PlanError(
             f"costs cannot be told by {by[:80]!r}", hint=f"write `--by {close}`" if close else f"say one of {', '.join(BY)}"
         )
+    _ = workspace.project  # ledgers are told of shots that moved when it is read
     states = workspace.rooms.ledgers.everything()
     meant = _meant(workspace, targets, states)
     sequences = _sequences(workspace)

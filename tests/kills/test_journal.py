@@ -3,6 +3,7 @@
 import os
 import resource
 import sqlite3
+import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -210,6 +211,29 @@ def test_processes_that_reserve_at_once_keep_to_the_limit(path: Path, limit: str
     assert sum(refused for _, refused in counts) == 40 - most
 
 
+def open_new(place: str, begin: float) -> int:
+    """In a process of its own: asks a hundred journals that nobody has made yet, each at the moment when others do; how many
+    could not be asked."""
+    failed = 0
+    for number in range(100):
+        journal = Journal(Path(place) / str(number) / "journal.db")
+        while time.time() < begin + number * 0.02:
+            pass
+        try:
+            journal.forgive("an action")
+        except StoreError:
+            failed += 1
+        journal.close()
+    return failed
+
+
+def test_processes_that_make_the_journal_at_once_wait_for_each_other(place: Path) -> None:
+    with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
+        list(pool.map(abs, range(4)))  # they are there
+        ended = [pool.submit(open_new, str(place), time.time() + 0.5) for _ in range(4)]
+        assert [each.result() for each in ended] == [0, 0, 0, 0]
+
+
 # --- the file -------------------------------------------------------------------------------------------------------------
 
 
@@ -373,7 +397,7 @@ def test_a_build_whose_disk_is_full_asks_nothing(nursery: Nursery, place: Path) 
         assert server.paid == 2
 
 
-@pytest.mark.parametrize("full_after", [0.02, 0.05, 0.1, 0.15, 0.2, 0.3])
+@pytest.mark.parametrize("full_after", [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4])
 def test_a_disk_that_fills_up_at_any_time_makes_nobody_pay_twice(full_after: float, nursery: Nursery, place: Path) -> None:
     root = film(place / "film", "kling", {"sh010": 3}, use=", at_once: 1")
     with SERVERS["kling"](clip=clip("5"), polls=2) as server:

@@ -18,7 +18,6 @@ from shotbuild.engine.clock import RealClock
 from shotbuild.engine.events import Event, Failed, Finished, Found, Skipped, Started, Warned
 from shotbuild.making import BuildOptions, make
 from shotbuild.plugins import Registry, registry
-from shotbuild.providers.interface import Service
 from shotbuild.providers.kling import Kling
 from shotbuild.providers.replicate import Replicate
 from shotbuild.providers.runway import Runway
@@ -116,7 +115,7 @@ def _offered(order: Order) -> Registry:
     offered = registry()
     if order.each is None:
         return offered
-    dear: Service = FixedPrice(Fraction(order.each))
+    dear: Any = FixedPrice(Fraction(order.each))
     return replace(offered, providers={**offered.providers, dear.name: dear})
 
 
