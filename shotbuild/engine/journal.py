@@ -149,6 +149,7 @@ CREATE TABLE IF NOT EXISTS operations (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS by_action ON operations (action);
 CREATE INDEX IF NOT EXISTS by_phase ON operations (phase, provider, model);
+CREATE INDEX IF NOT EXISTS by_price ON operations (currency, phase, build, micros);
 CREATE INDEX IF NOT EXISTS by_operation ON operations (provider, operation);
 CREATE TABLE IF NOT EXISTS happened (
     operation INTEGER NOT NULL, at TEXT NOT NULL, phase TEXT NOT NULL, what TEXT NOT NULL

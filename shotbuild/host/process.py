@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -23,14 +23,17 @@ def run(
     cancel: threading.Event | None = None,
     feed: Iterable[bytes] | None = None,
     deadline: float | None = None,
+    environ: Mapping[str, str] | None = None,
+    joined: bool = False,
 ) -> tuple[str, str]:
     """Runs argv (never a shell) in cwd; returns its stdout and stderr as text.
 
-    feed: written to stdin chunk by chunk; cancel: stops it when set; deadline: seconds it may take.
+    feed: written to stdin chunk by chunk; cancel: stops it when set; deadline: seconds it may take; environ: all that it
+    sees of the environment, None = ours; joined: stdout is told among stderr, in order, and is empty.
     Errors: ProcessError when it cannot start, ends with another code than 0 or takes too long; Cancelled; what feed raises.
     """
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
-        process = _start(argv, cwd, stdout, stderr, piped=feed is not None)
+        process = _start(argv, cwd, stderr if joined else stdout, stderr, environ, piped=feed is not None)
         feeder = _Feeder(process.stdin, feed) if feed is not None and process.stdin is not None else None
         try:
             late = _wait(process, cancel, deadline, feeder)
@@ -72,10 +75,18 @@ class _Feeder(threading.Thread):
                 pass
 
 
-def _start(argv: Sequence[str], cwd: Path, stdout: IO[bytes], stderr: IO[bytes], *, piped: bool) -> subprocess.Popen[bytes]:
+def _start(
+    argv: Sequence[str],
+    cwd: Path,
+    stdout: IO[bytes],
+    stderr: IO[bytes],
+    environ: Mapping[str, str] | None,
+    *,
+    piped: bool,
+) -> subprocess.Popen[bytes]:
     # FFREPORT would make ffmpeg write a file of its own; locale and time zone must not reach any output.
-    env = {name: value for name, value in os.environ.items() if name != "FFREPORT"}
-    env |= {"LC_ALL": "C", "TZ": "UTC", "AV_LOG_FORCE_NOCOLOR": "1"}
+    env = {name: value for name, value in os.environ.items() if name != "FFREPORT"} if environ is None else dict(environ)
+    env |= {"LC_ALL": "C", "TZ": "UTC", "AV_LOG_FORCE_NOCOLOR": "1"} if environ is None else {}
     try:
         return subprocess.Popen(
             argv,

@@ -12,14 +12,13 @@ import os
 import re
 import shlex
 import shutil
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from shotbuild.digest import of_file
-from shotbuild.errors import BadTake, Cancelled, ProcessError, ProviderRefused, nearest
+from shotbuild.errors import BadTake, ProcessError, ProviderRefused, nearest
 from shotbuild.host import files, process
 from shotbuild.providers.common import kind_of
 from shotbuild.providers.interface import Model, Objection, Receipt, Request, Strength, Wish, Workplace
@@ -42,17 +41,6 @@ NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 PROGRAM = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 SHORTEST_SECRET = 6
 HIDDEN = "•••"
-
-_ENTER = """
-import os, sys
-_, kept, program, *arguments = sys.argv
-os.dup2(2, 1)
-try:
-    os.execve(program, [program, *arguments], {name: os.environ[name] for name in kept.split() if name in os.environ})
-except (OSError, ValueError) as error:
-    sys.exit(f"it cannot be started: {error}")
-"""
-"""Becomes the program, with few variables, and with all that it says in one place and so in its order."""
 
 
 def words_of(line: str) -> tuple[str, ...]:
@@ -283,16 +271,15 @@ def _copied(role: str, path: Path, folder: Path) -> Path:
 
 def _run(argv: list[str], kept: Iterable[str], workplace: Workplace, deadline: int) -> str:
     """Runs the program; gives the end of what it said. Errors: ProcessError, Cancelled."""
-    secrets = [value for name in kept if name not in KEPT and len(value := os.environ.get(name, "")) >= SHORTEST_SECRET]
-    launcher = [sys.executable, "-I", "-S", "-X", "utf8", "-c", _ENTER, " ".join(kept), *argv]
+    environ = {name: os.environ[name] for name in kept if name in os.environ}
+    secrets = [value for name, value in environ.items() if name not in KEPT and len(value) >= SHORTEST_SECRET]
     try:
-        said = process.run(launcher, cwd=workplace.folder, cancel=workplace.cancel, deadline=deadline)
+        _, said = process.run(
+            argv, cwd=workplace.folder, cancel=workplace.cancel, deadline=deadline, environ=environ, joined=True
+        )
     except ProcessError as error:
-        _, _, how = error.message.partition(" ")  # the name before it is the launcher's
-        raise ProcessError(f"{Path(argv[0]).name} {how}", cause=_without(secrets, error.cause or "")) from error
-    except Cancelled as error:
-        raise Cancelled(f"{Path(argv[0]).name} was stopped") from error
-    return _without(secrets, "\n".join(said[1].strip().splitlines()[-process.STDERR_LINES :]))
+        raise ProcessError(_without(secrets, error.message), cause=_without(secrets, error.cause or "")) from error
+    return _without(secrets, "\n".join(said.strip().splitlines()[-process.STDERR_LINES :]))
 
 
 def _without(secrets: Iterable[str], said: str) -> str:

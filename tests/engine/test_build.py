@@ -148,7 +148,7 @@ def test_a_build_that_costs_needs_a_budget(root: Path) -> None:
     count = Count()
     with pytest.raises(LimitReached, match=r"this build costs 6\.00 USD, and no budget was given"):
         fake_workspace(root, count, paid).build()
-    with pytest.raises(LimitReached, match=r"the limit is 5\.00 USD"):
+    with pytest.raises(LimitReached, match=r"--max-cost is 5\.00 USD"):
         fake_workspace(root, count, paid).build(options=BuildOptions(max_cost=Money(Fraction(5), "USD")))
     assert count.ran == []
     assert fake_workspace(root, count, paid).plan().bill.known == (Money(Fraction(6), "USD"),)
@@ -319,7 +319,7 @@ def test_a_ledger_keeps_what_a_take_cost_and_gives_it_back(root: Path) -> None:
 def test_the_lower_of_two_limits_holds(root: Path) -> None:
     edit(root, "shotbuild.yaml", "defaults:", "budget: {limit: 1 USD}\ndefaults:")
     paid = FakeProvider(price_of_one=Price(amount=Fraction(3, 2), currency="USD", exact=True))
-    with pytest.raises(LimitReached, match=r"the limit is 1\.00 USD"):
+    with pytest.raises(LimitReached, match=r"budget is 1\.00 USD"):
         fake_workspace(root, provider=paid).build(options=BuildOptions(max_cost=Money(Fraction(100), "USD")))
 
 
