@@ -16,7 +16,7 @@ from shotbuild.errors import Location, SpecError, StoreError
 from shotbuild.host import files
 from shotbuild.plan.bind import Wanted
 from shotbuild.plan.decisions import History, settle
-from shotbuild.records import FREE, MOVE, ActionResult, Decision, Digest, Fields, LedgerEvent, Shot, ShotState, Take
+from shotbuild.records import FREE, MOVE, ActionResult, Decision, Digest, Fields, LedgerEvent, Shot, ShotState, Step, Take
 from shotbuild.spec.events import decision_line, operation_of, pin_of, price_of, take_line, whole
 from shotbuild.spec.kinds import NAME
 from shotbuild.spec.ledger import FOLDER, SUFFIX, check_whole, ledger_file, read_events
@@ -107,6 +107,14 @@ class Ledgers:
             return same
         asked, ordinal = asked_for(wanted), wanted.step.asking.ordinal
         return next((take for take in live if _answers(take, asked, ordinal)), None)
+
+    def expected(self, step: Step) -> bool:
+        """Whether a take of the ledger will answer a step, some of whose inputs are not here yet."""
+        if step.asking is None:
+            return False
+        state, asking = self.of(step.shots[0]), step.asking
+        live = (take for take in state.takes if take.video.sha256 not in state.rejected)
+        return any(_answers(take, asking.asked, asking.ordinal) for take in live)
 
     def enter(self, done: Done) -> None:
         """Appends a take's event, once: other builds and merges may have brought it already. Errors: StoreError."""

@@ -17,12 +17,14 @@ from shotbuild.engine.execute import Workshop, clear_leftovers, execute
 from shotbuild.engine.journal import Phase
 from shotbuild.errors import BytesLost, GateError, ShotbuildError, StoreError
 from shotbuild.host import files
+from shotbuild.plan.bind import Wanted
 from shotbuild.plan.graph import Plan
 from shotbuild.plan.shoot import CHOOSE
 from shotbuild.plugins import Registry
 from shotbuild.purchasing import Lines, counter
 from shotbuild.records import Lock, Price, Project, Step
 from shotbuild.rooms import Rooms
+from shotbuild.spec.events import price_of, whole
 from shotbuild.spec.lockfile import FILE as LOCK_FILE
 from shotbuild.spec.lockfile import differences, extended
 from shotbuild.store.blobs import FolderBlobs
@@ -85,14 +87,14 @@ def make(
     began = time.monotonic()
     hold_lock(rooms, casting.resolved(rooms.tools(project)), frozen=options.frozen)
     try:
-        refuse = partial(_refusal, plan, rooms.blobs, _allowed if options.generates else _frozen)
+        refuse = partial(_refusal, plan, rooms, _allowed if options.generates else _frozen)
         report = _run(plan, project, rooms, registry, casting, options, cancel, hear, refuse)
         linked, present, lost = _link(plan, report, project, rooms, hear)
         for _ in range(HEALINGS):
             if cancel.is_set() or not (lost or any(isinstance(failure.error, BytesLost) for failure in report.failed)):
                 break
             # Damaged bytes were set aside, so the step that made them is missing now, and is made again.
-            again = partial(_refusal, plan, rooms.blobs, partial(_again, casting, report) if options.generates else _frozen)
+            again = partial(_refusal, plan, rooms, partial(_again, casting, report) if options.generates else _frozen)
             report = _joined(report, _run(plan, project, rooms, registry, casting, options, cancel, hear, again))
             linked, present, lost = _link(plan, report, project, rooms, hear)
         if lost:
@@ -123,10 +125,31 @@ def _allowed(_: Step) -> ShotbuildError | None:
 
 
 def _refusal(
-    plan: Plan, blobs: FolderBlobs, otherwise: Callable[[Step], ShotbuildError | None], step: Step
+    plan: Plan, rooms: Rooms, otherwise: Callable[[Step], ShotbuildError | None], wanted: Wanted
 ) -> ShotbuildError | None:
-    """Why a step that nobody has made may not be made. Bytes that a person chose are never made anew."""
-    return bytes_missing(plan, step, blobs) or otherwise(step)
+    """Why a step that nobody has made may not be made. Bytes that a person chose, or paid for, are never made anew."""
+    return bytes_missing(plan, wanted.step, rooms.blobs) or paid_missing(wanted, rooms) or otherwise(wanted.step)
+
+
+def paid_missing(wanted: Wanted, rooms: Rooms) -> StoreError | None:
+    """For a take that its ledger has, that was paid for, and whose bytes are not here: the same money is not spent again."""
+    if not wanted.step.generates:
+        return None
+    take = rooms.ledgers.recorded(wanted)
+    if take is None:
+        return None
+    row = whole(take)
+    price = price_of(row.cost.charged) or price_of(row.cost.estimated)
+    if price is None or price.amount == 0:
+        return None
+    how = "were damaged and set aside" if rooms.blobs.was_damaged(take.video) else "are not in the store"
+    return StoreError(
+        f"the bytes of {take.shot} t{take.number} {how}, and it was paid for",
+        location=wanted.step.location,
+        cause=f"{take.name}, {take.video.size} bytes, made {take.made}",
+        hint=f"bring them from a copy of the store with `shotbuild store check --from FOLDER`; only if there is none, "
+        f"`shotbuild reject {take.name} --why lost` has another one made, and paid for",
+    )
 
 
 def bytes_missing(plan: Plan, step: Step, blobs: FolderBlobs) -> StoreError | None:
@@ -171,7 +194,7 @@ def _unpaid(casting: Casting, step: Step) -> ShotbuildError | None:
     return StoreError(
         f"the bytes of {step.name} were damaged, and making them again costs money",
         location=step.location,
-        hint="bring them back from a copy of the store, or build again: `shotbuild plan` shows the price",
+        hint="bring them back from a copy of the store with `shotbuild store check --from FOLDER`",
     )
 
 
@@ -205,7 +228,7 @@ def _run(
     options: BuildOptions,
     cancel: threading.Event,
     hear: Callable[[Event], None],
-    refuse: Callable[[Step], ShotbuildError | None],
+    refuse: Callable[[Wanted], ShotbuildError | None],
 ) -> Report:
     work = rooms.folder("work")
     own = work / f"{os.getpid()}-{time.monotonic_ns()}"

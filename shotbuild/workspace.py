@@ -17,9 +17,9 @@ from shotbuild.digest import canonical, of_text, recipe_fields
 from shotbuild.engine.estimate import Bill, bill, check_budget
 from shotbuild.engine.events import Event, Warned
 from shotbuild.engine.journal import Cap, Entry
-from shotbuild.errors import PlanError, ShotbuildError, SpecError, SpecErrors
+from shotbuild.errors import PlanError, ShotbuildError, SpecError, SpecErrors, StoreError
 from shotbuild.host import git
-from shotbuild.making import BuildOptions, Built, bytes_missing, make
+from shotbuild.making import BuildOptions, Built, bytes_missing, make, paid_missing
 from shotbuild.plan.choose import Choice
 from shotbuild.plan.expand import choose_all, expand
 from shotbuild.plan.forecast import CACHED, Forecast, forecast
@@ -226,7 +226,14 @@ class Workspace:
         return {name: asked[key] for name, key in keys.items() if key in asked}
 
     def _unpaid(self, lines: Iterable[Forecast], under_way: Mapping[str, Entry]) -> list[Step]:
-        return [line.step for line in lines if line.step.use and line.state != CACHED and line.step.name not in under_way]
+        asking = [line for line in lines if line.step.use and line.state != CACHED and line.step.name not in under_way]
+        return [
+            line.step
+            for line in asking
+            if not any(paid_missing(each, self.rooms) for each in line.wanted)
+            # What it continues is not here, and the ledger has it: it is found when that is brought.
+            and not (not line.wanted and self.rooms.ledgers.expected(line.step))
+        ]
 
     def _caps(self, max_cost: Money | None) -> tuple[Cap, ...]:
         """The limits that hold, each with all that counts against it."""
@@ -237,7 +244,10 @@ class Workspace:
         """Says what will stop a build of this plan."""
         unmade = frozenset(line.step.name for line in lines if line.state != CACHED)
         stop = too_many(plan.steps, self.rooms.ledgers.of, self.project.budget.takes_per_shot, lambda: unmade)
-        missing = [bytes_missing(plan, line.step, self.rooms.blobs) for line in lines if line.state != CACHED]
+        missing: list[StoreError | None] = [
+            bytes_missing(plan, line.step, self.rooms.blobs) for line in lines if line.state != CACHED
+        ]
+        missing += [paid_missing(each, self.rooms) for line in lines for each in line.wanted]
         for error in (stop, *missing):
             if error is not None:
                 self.rooms.warn(f"a build will stop here: {error.message} ({error.cause})")

@@ -56,7 +56,7 @@ class Orders:
     actions: ActionCache
     locks: Path
     jobs: int
-    refuse: Callable[[Step], ShotbuildError | None]
+    refuse: Callable[[Wanted], ShotbuildError | None]
     fail_fast: bool
     cancel: threading.Event
     hear: Callable[[Event], None]
@@ -210,13 +210,15 @@ class _Build:
 
     def _want(self, step: Step, pool: ThreadPoolExecutor) -> None:
         """Binds a step and finds its result, or that of a fallback; what nobody has made is claimed."""
-        job = self._bound(step)
-        for each in (job, *map(self._bound, step.fallbacks)):
+        jobs = [self._bound(each) for each in (step, *step.fallbacks)]
+        for each in jobs:
             result = self.orders.lookup(self._wanted(each))
             if result is not None:
                 self._finish(each, result, ran=False)
                 return
-        if (refusal := self.orders.refuse(step)) is not None:
+        job = jobs[0]
+        refusal = next(filter(None, (self.orders.refuse(self._wanted(each)) for each in jobs)), None)
+        if refusal is not None:
             raise refusal
         if job.digest in self.making:
             self.making[job.digest].followers.append(job)

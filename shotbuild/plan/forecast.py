@@ -21,7 +21,8 @@ NEW, CHANGED, CACHED = "new", "changed", "cached"
 class Forecast:
     """state: `new`, `changed` or `cached`; why: in a few words; manifest: the text to be hashed, None while an input is
     still to be made; last: the text of the last build, None when there was none or the step is cached;
-    result: of a cached step, None when it will be that of another one."""
+    result: of a cached step, None when it will be that of another one; wanted: the step and its fallbacks as they are looked
+    up, none while an input is still to be made."""
 
     step: Step
     state: str
@@ -29,6 +30,7 @@ class Forecast:
     manifest: str | None
     last: str | None
     result: ActionResult | None = None
+    wanted: tuple[Wanted, ...] = ()
 
 
 def forecast(
@@ -51,9 +53,11 @@ def forecast(
     for step in plan.steps:
         waiting = tuple(name for name in upstream(step) if name not in results)
         text, result = None, None
+        bound: tuple[Wanted, ...] = ()
         if not waiting:
-            text, result = _looked_up(step, digest_of, lookup)
-            result = result or next(filter(None, (_looked_up(each, digest_of, lookup)[1] for each in step.fallbacks)), None)
+            bound = tuple(_bound(each, digest_of) for each in (step, *step.fallbacks))
+            text = manifest(bound[0].action)
+            result = next(filter(None, map(lookup, bound)), None)
         if result is not None:
             results[step.name] = result
             told.append(Forecast(step=step, state=CACHED, why="up to date", manifest=text, last=None, result=result))
@@ -70,17 +74,13 @@ def forecast(
             why = "the bytes that were chosen are not in the store"
         else:
             why = _reason(before, text) if text is not None else f"{_list(waiting)} will run"
-        told.append(Forecast(step=step, state=state, why=why, manifest=text, last=before))
+        told.append(Forecast(step=step, state=state, why=why, manifest=text, last=before, wanted=bound))
     return tuple(told)
 
 
-def _looked_up(
-    step: Step, digest_of: Callable[[Origin], Digest], lookup: Callable[[Wanted], ActionResult | None]
-) -> tuple[str, ActionResult | None]:
-    """The text that is hashed, and the result under it."""
+def _bound(step: Step, digest_of: Callable[[Origin], Digest]) -> Wanted:
     action = bind(step, digest_of)
-    text = manifest(action)
-    return text, lookup(wanted(step, action, of_text(text).sha256, digest_of))
+    return wanted(step, action, of_text(manifest(action)).sha256, digest_of)
 
 
 def _request(

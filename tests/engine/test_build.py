@@ -1,5 +1,6 @@
 """The loop: once, in order, keeping going, stopping. Stages are fakes that write text; everything else is real."""
 
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -342,4 +343,17 @@ def test_a_damaged_take_that_cost_money_is_not_made_again_unasked(root: Path) ->
     built = fake_workspace(root, count, paid).build()
     assert "generate" not in count.ran
     assert [failure.step.name for failure in built.failed] == ["sh010/t1"]
-    assert "costs money" in built.failed[0].error.message
+    assert "it was paid for" in built.failed[0].error.message
+
+
+def test_a_take_that_was_paid_for_is_not_paid_for_again_where_its_bytes_are_missing(root: Path) -> None:
+    paid = FakeProvider(price_of_one=Price(amount=Fraction(1), currency="USD", exact=True))
+    fake_workspace(root, provider=paid).build(options=BuildOptions(max_cost=Money(Fraction(9), "USD")))
+    shutil.rmtree(root / ".shotbuild")  # another clone, with the ledgers of this one
+    count = Count()
+    planned = fake_workspace(root, count, paid).plan()
+    assert planned.bill.free
+    built = fake_workspace(root, count, paid).build(options=BuildOptions(max_cost=Money(Fraction(9), "USD")))
+    assert "generate" not in count.ran
+    assert all("it was paid for" in failure.error.message for failure in built.failed)
+    assert built.failed

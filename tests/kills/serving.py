@@ -17,8 +17,6 @@ from tests.servers.runway import VENDOR as RUNWAY
 from tests.servers.runway import RunwayServer
 from tests.servers.service import Asked, Dropped, Given, Job, VendorServer
 
-MARK = "X-Test-Strike"
-
 
 class Moment(Enum):
     """When a build is killed. The value is what people read."""
@@ -77,20 +75,20 @@ class Striking(VendorServer):
         return super().answer(asked)
 
     def accept(self, asked: Asked, name: str | None = None) -> Job | Given:
-        if self._due(Moment.ARRIVED):
-            self._strike()
+        if strike := self._due(Moment.ARRIVED):
+            strike.kill()
             raise Dropped
         job = super().accept(asked, name)
         if isinstance(job, Job):
-            if self._due(Moment.ACCEPTED):
-                self._strike()
+            if strike := self._due(Moment.ACCEPTED):
+                strike.kill()
                 raise Dropped
             self._answered.when = Moment.ANSWERED
         return job
 
     def polled(self, job: Job) -> Any:
-        if self._due(Moment.POLL):
-            self._strike()
+        if strike := self._due(Moment.POLL):
+            strike.kill()
             raise Dropped
         self._answered.when = Moment.POLLED
         return super().polled(job)
@@ -102,12 +100,10 @@ class Striking(VendorServer):
         self._answered.when = Moment.HANDED
         return given
 
-    def _due(self, moment: Moment) -> bool:
-        return self.strike is not None and self.strike.due(moment)
-
-    def _strike(self) -> None:
-        assert self.strike is not None, "somebody looked"
-        self.strike.kill()
+    def _due(self, moment: Moment) -> Strike | None:
+        """The kill whose time is now. Whoever waits for it takes it away when the build has ended by itself."""
+        strike = self.strike
+        return strike if strike is not None and strike.due(moment) else None
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         server, self._answered = self, threading.local()
@@ -117,17 +113,16 @@ class Striking(VendorServer):
             def _give(self, given: Given, *, half: bool = False) -> None:
                 moment = getattr(server._answered, "when", None)
                 server._answered.when = None
-                if moment is Moment.HANDED and isinstance(given.body, bytes) and server._due(Moment.HALF):
-                    self._give_half(given.body)
+                if moment is Moment.HANDED and isinstance(given.body, bytes) and (strike := server._due(Moment.HALF)):
+                    self._give_half(given.body, strike)
                     return
                 super()._give(given, half=half)
-                if moment is not None and server._due(moment):
-                    assert server.strike is not None, "it is due"
+                if moment is not None and (strike := server._due(moment)):
                     self.wfile.flush()
-                    time.sleep(server.strike.delay)
-                    server._strike()
+                    time.sleep(strike.delay)
+                    strike.kill()
 
-            def _give_half(self, content: bytes) -> None:
+            def _give_half(self, content: bytes, strike: Strike) -> None:
                 self.send_response(200)
                 self.send_header("Content-Type", "video/mp4")
                 self.send_header("Content-Length", str(len(content)))
@@ -135,7 +130,7 @@ class Striking(VendorServer):
                 self.wfile.write(content[: len(content) // 2])
                 self.wfile.flush()
                 time.sleep(0.005)  # for the client to write it down
-                server._strike()
+                strike.kill()
                 self._cut()
 
         return Handler
