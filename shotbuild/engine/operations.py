@@ -708,6 +708,7 @@ class Operations:
         """What was handed over is no take, however often it is fetched. It was paid for, so it is kept for a look."""
         self._counter.journal.failed(entry.id, BadTake.__name__, _told(error))
         kept = path.with_suffix(".rejected")
+        path.with_name(f"{path.name}.mark").unlink(missing_ok=True)  # what the network kept to go on with it
         if path.exists():
             path.replace(kept)
         return BadTake(
