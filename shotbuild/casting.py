@@ -8,9 +8,11 @@ from functools import cached_property
 from shotbuild.engine.lanes import LaneRules
 from shotbuild.engine.operations import Terms
 from shotbuild.plan.materials import Generator
-from shotbuild.providers.interface import Model, Provider, Service, is_service
-from shotbuild.records import FREE, Fallback, Finish, Lock, Pin, Price, Project, ProviderUse, Shot, Step, Tool
+from shotbuild.providers.common import length_for
+from shotbuild.providers.interface import Model, Provider, Request, Service, is_service
+from shotbuild.records import FREE, Fallback, Fields, Finish, Lock, Pin, Price, Project, ProviderUse, Shot, Step, Tool, Value
 from shotbuild.spec.fields import written_out
+from shotbuild.units import rate_text
 
 
 def in_place(shot: Shot, fallback: Fallback) -> Shot:
@@ -68,15 +70,22 @@ class Casting:
                 pins[f"{each.provider}/{model.name}"] = model.pin(provider.name)
         return Lock(providers=tuple(sorted(pins.items())), tools=tuple((tool.name, tool) for tool in tools))
 
-    def price(self, step: Step) -> Price:
-        """What one run of a step costs; only those that ask a provider cost anything."""
+    def price(self, step: Step, request: Request | None = None) -> Price:
+        """What one run of a step costs; only those that ask a provider cost anything. request: what is really asked, where
+        that is known: a finishing stage is priced by its clip, which may be longer than the shot."""
         if step.use is None:
             return FREE
         use, pin = self._uses.get(step.use), step.recipe.pins[0]
-        if use is not None and use.price is not None:
-            seconds = Fraction(step.recipe.parameters.integer("frames")) / step.recipe.parameters.fraction("rate")
-            return Price(amount=use.price.amount * seconds, currency=use.price.currency, exact=False)
-        return self.providers[pin.provider].price(pin.model, step.recipe.parameters)
+        provider, parameters = self.providers[pin.provider], step.recipe.parameters
+        if request is not None:
+            said: dict[str, Value] = {"frames": request.frames, "rate": rate_text(request.format.rate)}
+            parameters = Fields(tuple(sorted((dict(parameters.items) | said).items())))
+        if use is None or use.price is None:
+            return provider.price(pin.model, parameters)
+        seconds = Fraction(parameters.integer("frames")) / parameters.fraction("rate")
+        model = provider.models.get(pin.model)
+        asked = seconds if model is None or model.kind != "take" else length_for(model, seconds)
+        return Price(amount=use.price.amount * asked, currency=use.price.currency, exact=False)
 
     def lane(self, step: Step) -> tuple[str, int] | None:
         """The project's name of the local provider that a step asks and how many takes it works on at once; None = no

@@ -8,6 +8,7 @@ ShotbuildError            expected: a message, no traceback
                           did not answer:             ProviderUnavailable · AddressExpired
                           accepted, then gave nothing: VendorFault · BadTake
   ProcessError     1      argv, exit code or signal, last lines of stderr   Cancelled: stopped because it was asked to
+  TakenBack        1      an operation was cancelled at its service
   MediaError       1      a picture or sound file is not what it has to be
   StoreError       1      the store cannot be used    BytesLost: a blob is missing or does not match its digest
   GateError        3      --frozen, --strict, checks
@@ -159,6 +160,10 @@ class Cancelled(ShotbuildError):
     """Work was stopped because the build was interrupted."""
 
     exit_code = 130
+
+
+class TakenBack(ShotbuildError):
+    """An operation was cancelled while a build waited for it: by a person, or by its service."""
 
 
 class MediaError(ShotbuildError):

@@ -4,6 +4,7 @@ import os
 import shutil
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -24,7 +25,7 @@ from shotbuild.plugins import Registry
 from shotbuild.purchasing import Lines, counter
 from shotbuild.records import Lock, Price, Project, Step
 from shotbuild.rooms import Rooms
-from shotbuild.spec.events import price_of, whole
+from shotbuild.spec.events import paid_of, whole
 from shotbuild.spec.lockfile import FILE as LOCK_FILE
 from shotbuild.spec.lockfile import differences, extended
 from shotbuild.store.blobs import FolderBlobs
@@ -87,15 +88,16 @@ def make(
     began = time.monotonic()
     hold_lock(rooms, casting.resolved(rooms.tools(project)), frozen=options.frozen)
     try:
+        build_id = uuid.uuid4().hex  # one limit for all passes
         refuse = partial(_refusal, plan, rooms, _allowed if options.generates else _frozen)
-        report = _run(plan, project, rooms, registry, casting, options, cancel, hear, refuse)
+        report = _run(plan, project, rooms, registry, casting, options, cancel, hear, refuse, build_id)
         linked, present, lost = _link(plan, report, project, rooms, hear)
         for _ in range(HEALINGS):
             if cancel.is_set() or not (lost or any(isinstance(failure.error, BytesLost) for failure in report.failed)):
                 break
             # Damaged bytes were set aside, so the step that made them is missing now, and is made again.
             again = partial(_refusal, plan, rooms, partial(_again, casting, report) if options.generates else _frozen)
-            report = _joined(report, _run(plan, project, rooms, registry, casting, options, cancel, hear, again))
+            report = _joined(report, _run(plan, project, rooms, registry, casting, options, cancel, hear, again, build_id))
             linked, present, lost = _link(plan, report, project, rooms, hear)
         if lost:
             raise lost[0]
@@ -138,9 +140,7 @@ def paid_missing(wanted: Wanted, rooms: Rooms) -> StoreError | None:
     take = rooms.ledgers.recorded(wanted)
     if take is None:
         return None
-    row = whole(take)
-    price = price_of(row.cost.charged) or price_of(row.cost.estimated)
-    if price is None or price.amount == 0:
+    if paid_of(whole(take)).amount == 0:
         return None
     how = "were damaged and set aside" if rooms.blobs.was_damaged(take.video) else "are not in the store"
     return StoreError(
@@ -229,6 +229,7 @@ def _run(
     cancel: threading.Event,
     hear: Callable[[Event], None],
     refuse: Callable[[Wanted], ShotbuildError | None],
+    build_id: str,
 ) -> Report:
     work = rooms.folder("work")
     own = work / f"{os.getpid()}-{time.monotonic_ns()}"
@@ -250,7 +251,7 @@ def _run(
             )
 
             buys = any(casting.terms(step) is not None for step in plan.steps)
-            desk = counter(project, rooms, casting, shop, lines, options.max_cost, hear) if buys else None
+            desk = counter(project, rooms, casting, shop, lines, build_id, options.max_cost, hear) if buys else None
             orders = Orders(
                 source=rooms.source,
                 bring=rooms.bring,

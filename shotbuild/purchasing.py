@@ -6,17 +6,17 @@ journal.
 
 import os
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import cache, cached_property, partial
+from pathlib import Path
 from typing import Any
 
 from shotbuild.casting import Casting
-from shotbuild.digest import canonical, from_plain
+from shotbuild.digest import canonical, from_plain, of_action
 from shotbuild.engine.build import bring_sources
 from shotbuild.engine.events import Event
-from shotbuild.engine.execute import Workshop, receive
+from shotbuild.engine.execute import Workshop, receive, verified
 from shotbuild.engine.journal import Cap, Entry, Journal
 from shotbuild.engine.operations import Counter, Line
 from shotbuild.engine.saved import saved
@@ -28,12 +28,14 @@ from shotbuild.plugins import load
 from shotbuild.providers.interface import Request, Service, request_fields
 from shotbuild.records import Action, Project, Value, fields
 from shotbuild.rooms import Rooms
-from shotbuild.spec.events import operation_of, price_of, whole
+from shotbuild.spec.events import operation_of, paid_of, whole
 from shotbuild.spec.plain import parse_decimals
+from shotbuild.stages.catalogue import GENERATE
 from shotbuild.stages.interface import Asks, Work
 from shotbuild.units import Money
 
 NOTHING = Money(Fraction(0), "USD")
+NO_BUDGET = "that there is no budget"
 
 
 def account(service: Service, environ: Mapping[str, str]) -> Account:
@@ -47,6 +49,9 @@ def account(service: Service, environ: Mapping[str, str]) -> Account:
             cause=f"{sets} is not set",
             hint="set it in the environment, never in a file",
         )
+    for name in wanted[0] if wanted else ():
+        if not environ[name].strip().isascii() or not environ[name].strip().isprintable():
+            raise KeyRefused(f"{name} is no key", cause="it has a character that no key has", hint="copy it anew")
     keys = {name: environ[name].strip() for name in (wanted[0] if wanted else ())}
     known = {name: environ[name].strip() for name in service.variables if environ.get(name)}
     address = (environ.get(service.variable) or service.address).rstrip("/")
@@ -100,15 +105,17 @@ def caps_of(
 ) -> tuple[Cap, ...]:
     """What may be spent: the project's limit, those of its sequences, and that of this call. Without any: nothing."""
     budget = project.budget
-    limits = [limit for limit in (budget.limit, max_cost, *(limit for _, limit in budget.sequences)) if limit is not None]
-    if not limits:
-        return (Cap(of="that there is no budget", limit=NOTHING),)
+    if budget.limit is None and max_cost is None and not budget.sequences:
+        return (Cap(of=NO_BUDGET, limit=NOTHING),)
     spent = partial(spent_elsewhere, project, ledgers, journal)
     caps = [] if budget.limit is None else [Cap(of="the project's budget", limit=budget.limit, spent=spent(budget.limit))]
     for name, limit in budget.sequences:
         caps.append(Cap(of=f"the budget of {name}", limit=limit, sequence=name, spent=spent(limit, name)))
     if max_cost is not None:
         caps.append(Cap(of="--max-cost", limit=max_cost, build=build))
+    if budget.limit is None and max_cost is None:
+        # A budget for one sequence is none for the shots that it does not show.
+        caps.append(Cap(of=NO_BUDGET, limit=NOTHING, outside=tuple(name for name, _ in budget.sequences)))
     return tuple(caps)
 
 
@@ -122,8 +129,8 @@ def spent_elsewhere(
     for shot, state in ledgers.everything().items():
         for take in state.takes if sequence is None or shot in meant else ():
             row = whole(take)
-            price = price_of(row.cost.charged) or price_of(row.cost.estimated)
-            if take.foreign or price is None or not price.amount or price.currency != limit.currency:
+            price = paid_of(row)
+            if take.foreign or not price.amount or price.currency != limit.currency:
                 continue
             operation = operation_of(row.operation)
             if operation is not None and operation.provider not in known:
@@ -139,11 +146,11 @@ def counter(
     casting: Casting,
     shop: Workshop,
     lines: Lines,
+    build: str,
     max_cost: Money | None,
     hear: Callable[[Event], None],
 ) -> Counter:
-    """Where one build buys. lines: closed by the caller when the build has ended."""
-    build = uuid.uuid4().hex
+    """Where one build buys. lines: closed by the caller when the build has ended; build: names it, in all of its passes."""
     locks = rooms.folder("locks")
     # Asked for with the first thing that costs money, because it reads all ledgers.
     caps = cache(partial(caps_of, project, rooms.ledgers, rooms.journal, max_cost, build))
@@ -153,12 +160,14 @@ def counter(
         caps=caps,
         connect=lines.connect,
         request=partial(requested, shop=shop),
+        described=partial(described, shop=shop),
+        verify=partial(_verify, shop=shop),
         receive=lambda action, path, answer: receive(action, shop, path, answer),
         bring=lambda wanted: bring_sources(wanted, rooms.bring),
         lookup=rooms.lookup,
         present=lambda result: all(rooms.blobs.has(digest) for _, digest in result.outputs),
         lock=lambda key: files.try_lock(locks / f"{key}.lock"),
-        price=lambda wanted: casting.price(wanted.step),
+        price=lambda wanted, request: casting.price(wanted.step, request),
         saved=saved,
         record=record_of,
         fetching=rooms.folder("fetching"),
@@ -170,19 +179,34 @@ def counter(
 
 def requested(action: Action, client: str, *, shop: Workshop) -> Request:
     """What a service is asked for an action, with the files of the store in their places."""
+    return _request(action, client, shop, {name: shop.blobs.path(digest) for name, digest in action.inputs})
+
+
+def described(action: Action, client: str, *, shop: Workshop) -> Request:
+    """The same for a record. A take's references are told by their digests, and need not be here any more."""
+    if action.recipe.stage != GENERATE:
+        return requested(action, client, shop=shop)
+    return _request(action, client, shop, {name: Path(digest.sha256) for name, digest in action.inputs})
+
+
+def _request(action: Action, client: str, shop: Workshop, inputs: Mapping[str, Path]) -> Request:
     stage = shop.stage(action.recipe.stage)
     assert isinstance(stage, Asks), "only stages that ask providers are bought"
     work = Work(
-        action=client,
+        action=of_action(action).sha256,
         parameters=action.recipe.parameters,
         pins=action.recipe.pins,
-        inputs={name: shop.blobs.path(digest) for name, digest in action.inputs},
+        inputs=inputs,
         outputs=action.outputs,
         into=shop.folder,
         ffmpeg=shop.ffmpeg,
         cancel=shop.cancel,
     )
     return stage.request(work, client)
+
+
+def _verify(action: Action, *, shop: Workshop) -> None:
+    verified(action, shop)
 
 
 def record_of(entry: Entry, request: Request, located: str) -> str:

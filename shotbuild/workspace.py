@@ -13,7 +13,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from shotbuild.casting import Casting
-from shotbuild.digest import canonical, of_text, recipe_fields
+from shotbuild.digest import canonical, recipe_fields
 from shotbuild.engine.estimate import Bill, bill, check_budget
 from shotbuild.engine.events import Event, Warned
 from shotbuild.engine.journal import Cap, Entry
@@ -220,10 +220,11 @@ class Workspace:
         )
 
     def _under_way(self, lines: Iterable[Forecast]) -> dict[str, Entry]:
-        """The steps that were asked for by an earlier build and have not come to an end: they are not paid for again."""
+        """The steps that were asked for by an earlier build, they or their fallbacks, and have not come to an end: they are
+        not paid for again."""
         asked = {entry.action: entry for entry in self.rooms.journal.unfinished()}
-        keys = {line.step.name: of_text(line.manifest).sha256 for line in lines if asked and line.step.use and line.manifest}
-        return {name: asked[key] for name, key in keys.items() if key in asked}
+        bound = [(line.step.name, each.key) for line in lines if asked for each in line.wanted if each.step.use]
+        return {name: asked[key] for name, key in bound if key in asked}
 
     def _unpaid(self, lines: Iterable[Forecast], under_way: Mapping[str, Entry]) -> list[Step]:
         asking = [line for line in lines if line.step.use and line.state != CACHED and line.step.name not in under_way]
@@ -427,7 +428,7 @@ class Workspace:
         if all(price.amount == 0 for price in prices.values()):
             return
         for cap in self._caps(options.max_cost):
-            meant = [step for step in missing if cap.sequence is None or cap.sequence in self.casting.sequences_of(step)]
+            meant = [step for step in missing if cap.concerns(self.casting.sequences_of(step))]
             check_budget(bill(prices[step.name] for step in meant), cap.limit, cap.spent, cap.of)
 
     def _unmade(self, plan: Plan) -> frozenset[str]:

@@ -229,7 +229,10 @@ def _told(each: Cancelled) -> str:
     what = f"{entry.step} at {entry.provider}"
     if not each.taken_back:
         said = f"; it says of it now: {each.said}" if each.said else ""
-        return f"{what}: NOT cancelled, as it was too late or {entry.provider} has no way to{said}. Nothing was changed."
+        return (
+            f"{what}: NOT cancelled, as it was too late or {entry.provider} has no way to{said}. Nothing was changed. "
+            f"`shotbuild recover lost {entry.name} --unchecked` gives it up, though it may be charged."
+        )
     known = entry.charged is not None and entry.charged.amount is not None
     cost = (
         f"{entry.provider} says that it charged {money(entry.owed)}"

@@ -29,19 +29,28 @@ def command(
         list[str] | None,
         typer.Argument(
             metavar="adopt OP ID | lost OP | retry OP…",
-            help="`adopt`: the service has it, under this id. `lost`: nothing came of it. `retry`: what failed, was refused "
-            "or nobody knows of, may be asked for again. Nothing = look after all that is under way, and ask for nothing.",
+            help="`adopt`: the service has it, under this id. `lost`: nothing came of it. `retry`: what failed, was "
+            "refused, nobody knows of, or is done and not in the store any more, may be asked for again. Nothing = look after "
+            "all that is under way, and ask for nothing.",
             show_default=False,
         ),
     ] = None,
     project: ProjectOption = Path(),
     unchecked: Annotated[
-        bool, typer.Option("--unchecked", help="adopt: believe the id without asking the service for it.")
+        bool,
+        typer.Option(
+            "--unchecked",
+            help="adopt: believe the id without asking the service for it. lost: give up what is under way without asking; "
+            "it may still be charged.",
+        ),
+    ] = False,
+    unpaid: Annotated[
+        bool, typer.Option("--unpaid", help="lost: you have seen that nothing was billed, so nothing stays counted.")
     ] = False,
     json: JsonOption = False,
 ) -> int:
     verb, names = (words[0], words[1:]) if words else ("", [])
-    _check_words(verb, names, unchecked=unchecked)
+    _check_words(verb, names, unchecked=unchecked, unpaid=unpaid)
     workspace = open_project(project, console.warn)
     with closing(workspace.rooms.journal), closing(Lines()) as lines, terminable():
         if not verb:
@@ -49,7 +58,7 @@ def command(
         if verb == ADOPT:
             settled: tuple[Settled, ...] = (adopt(workspace, names[0], names[1], lines, unchecked=unchecked),)
         elif verb == LOST:
-            settled = (lost(workspace, names[0]),)
+            settled = (lost(workspace, names[0], lines, unpaid=unpaid, unchecked=unchecked),)
         else:
             settled = retry(workspace, names)
         if json:
@@ -60,7 +69,7 @@ def command(
         return max((_code(each.collected) for each in settled if each.collected is not None), default=0)
 
 
-def _check_words(verb: str, names: Sequence[str], *, unchecked: bool) -> None:
+def _check_words(verb: str, names: Sequence[str], *, unchecked: bool, unpaid: bool) -> None:
     wanted = {"": len(names) == 0, ADOPT: len(names) == 2, LOST: len(names) == 1, RETRY: bool(names)}
     if verb not in wanted:
         close = nearest(verb, tuple(USAGE))
@@ -70,8 +79,12 @@ def _check_words(verb: str, names: Sequence[str], *, unchecked: bool) -> None:
         )
     if not wanted[verb]:
         raise PlanError(f"`recover {verb}` is written otherwise", hint=f"write `shotbuild {USAGE[verb]}`")
-    if unchecked and verb != ADOPT:
-        raise PlanError("--unchecked goes with `adopt` alone", hint=f"write `shotbuild {USAGE[ADOPT]} --unchecked`")
+    if unchecked and verb not in (ADOPT, LOST):
+        raise PlanError(
+            "--unchecked goes with `adopt` and `lost` alone", hint=f"write `shotbuild {USAGE[ADOPT]} --unchecked`"
+        )
+    if unpaid and verb != LOST:
+        raise PlanError("--unpaid goes with `lost` alone", hint=f"write `shotbuild {USAGE[LOST]} --unpaid`")
 
 
 def _recover(workspace: Workspace, lines: Lines, *, json: bool) -> int:
@@ -135,7 +148,7 @@ def _puzzle(workspace: Workspace, entry: Entry) -> list[str]:
     length = "" if seconds is None else f", {exact_text(seconds)} s"
     verbs = {
         f"{ADOPT} {entry.name} ID": "it is there: ID as that page shows it. It is fetched, and paid for once",
-        f"{LOST} {entry.name}": "it is not there. A build may ask for it again; its price stays counted",
+        f"{LOST} {entry.name}": "it is not there. A build may ask for it again; its price stays counted, but with --unpaid",
         f"{RETRY} {entry.name}": "it is not there. The same, and earlier failures no longer count against it",
     }
     wide = max(map(len, verbs))
@@ -165,7 +178,8 @@ def _print_settled(each: Settled) -> None:
         said = f"{entry.step} is {entry.operation.id if entry.operation else ''} at {entry.provider}{found}"
     elif entry.phase is Phase.LOST:
         again = " and may be tried again" if each.verb == RETRY else ""
-        said = f"{entry.step} is given up as lost{again}; {money(entry.owed)} stay counted as possibly spent"
+        cost = "nothing is" if entry.owed.amount == 0 else f"{money(entry.owed)} stay"
+        said = f"{entry.step} is given up as lost{again}; {cost} counted as possibly spent"
     else:
         said = f"{entry.step} may be tried again"
     for line in (*wrapped(f"{entry.name}  ", said), *wrapped(" " * len(f"{entry.name}  "), each.next)):

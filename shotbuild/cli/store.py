@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -57,12 +58,13 @@ def sweep(
     project: ProjectOption = Path(),
     delete: Annotated[bool, typer.Option("--delete", help="Delete it; without this, nothing is changed.")] = False,
     takes: Annotated[
-        bool, typer.Option("--takes", help="Also what may be a take: it cannot be made again, not even for money.")
+        bool, typer.Option("--takes", help="Also what may be a take or was paid for: the same is never made again.")
     ] = False,
     json: JsonOption = False,
 ) -> int:
     workspace = open_project(project, console.warn)
-    swept = care.sweep(workspace.rooms, lambda: care.kept_of(workspace), takes=takes, delete=delete)
+    with closing(workspace.rooms.journal):
+        swept = care.sweep(workspace.rooms, lambda: care.kept_of(workspace), takes=takes, delete=delete)
     going = swept.free + (swept.takes if takes else ())
     if json:
         rows = {"free": [_fields(row) for row in swept.free], "takes": [_fields(row) for row in swept.takes]}
@@ -151,7 +153,7 @@ def _list_lonely(rows: Sequence[Row]) -> None:
 def _tell(swept: Swept, going: Sequence[Row], *, takes: bool, delete: bool) -> None:
     console.err(f"{_sum(going, 'blob')} {'deleted' if delete else 'can go'}")
     if swept.takes and not takes:
-        console.err(f"{_sum(swept.takes, 'blob')} that may be takes stay; --takes means them too")
+        console.err(f"{_sum(swept.takes, 'blob')} that may be takes or were paid for stay; --takes means them too")
     if going and not delete:
         console.err(f"\nhint: nothing was deleted; `shotbuild store sweep --delete{' --takes' if takes else ''}` does it")
 

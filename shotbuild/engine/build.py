@@ -216,16 +216,27 @@ class _Build:
             if result is not None:
                 self._finish(each, result, ran=False)
                 return
-        job = jobs[0]
+        job = jobs[0] if len(jobs) == 1 else self._begun(step, jobs)
         refusal = next(filter(None, (self.orders.refuse(self._wanted(each)) for each in jobs)), None)
         if refusal is not None:
             raise refusal
         if job.digest in self.making:
             self.making[job.digest].followers.append(job)
-        elif (terms := self.orders.terms(step)) is not None:
+        elif (terms := self.orders.terms(job.step)) is not None:
             self._buy(job, terms)
         else:
             self._claim(job, pool)
+
+    def _begun(self, step: Step, jobs: list[_Job]) -> _Job:
+        """The one of a step and its fallbacks that a service is making already, else the step itself: while something is
+        under way, nothing else is asked for in its place."""
+        counter = self.orders.counter
+        for index, job in enumerate(jobs if counter is not None else ()):
+            assert counter is not None
+            if self.orders.terms(job.step) is not None and counter.journal.open(job.digest) is not None:
+                job.step = replace(job.step, fallbacks=step.fallbacks[index:])
+                return job
+        return jobs[0]
 
     def _bound(self, step: Step) -> _Job:
         action = bind(step, self._digest)
@@ -307,7 +318,12 @@ class _Build:
         if bought.result is not None and bought.purchase.found:
             self._finish_all(job, bought.result, ran=False)
         elif bought.result is not None:
-            self._finish_all(job, self._kept(job, bought.result), ran=True)
+            try:
+                result = self._kept(job, bought.result)
+            except ShotbuildError as error:
+                self._end(job, error, over=False)
+                return
+            self._finish_all(job, result, ran=True)
         elif isinstance(bought.error, ShotbuildError):
             self._end(job, _in_words(bought.error, job), over=not bought.under_way)
         else:

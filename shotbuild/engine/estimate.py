@@ -45,7 +45,7 @@ def check_budget(bill: Bill, limit: Money, spent: Fraction, of: str) -> None:
     has a price that is unknown."""
     if bill.free:
         return
-    if not limit.amount and not spent:
+    if not limit.amount:
         raise LimitReached(
             f"this build costs {bill}, and no budget was given",
             hint="set `budget: {limit: …}` in shotbuild.yaml, or pass --max-cost",

@@ -12,6 +12,7 @@ from shotbuild.digest import of_action
 from shotbuild.errors import BytesLost, ShotbuildError, StoreError
 from shotbuild.host import files
 from shotbuild.records import Action, ActionResult, Answer, Digest
+from shotbuild.stages.catalogue import GENERATE
 from shotbuild.stages.interface import Stage, Work
 from shotbuild.store.interface import BlobStore
 
@@ -33,7 +34,7 @@ class Workshop:
 
 def execute(action: Action, shop: Workshop) -> ActionResult:
     """Runs an action; its outputs are in the store when this returns. Errors: ShotbuildError of the stage or the store."""
-    return _kept(action, shop, shop.stage(action.recipe.stage).run)
+    return _kept(action, shop, shop.stage(action.recipe.stage).run, reads=True)
 
 
 def receive(action: Action, shop: Workshop, file: Path, answer: Answer) -> ActionResult:
@@ -44,10 +45,12 @@ def receive(action: Action, shop: Workshop, file: Path, answer: Answer) -> Actio
         files.copy(file, work.into / work.outputs[0])
         return answer
 
-    return _kept(action, shop, take_in)
+    # A take is checked by itself. What it was made from may be gone by now.
+    return _kept(action, shop, take_in, reads=action.recipe.stage != GENERATE)
 
 
-def _kept(action: Action, shop: Workshop, run: Callable[[Work], Answer | None]) -> ActionResult:
+def _kept(action: Action, shop: Workshop, run: Callable[[Work], Answer | None], *, reads: bool) -> ActionResult:
+    """reads: whether its inputs are looked at."""
     stage = shop.stage(action.recipe.stage)
     began = time.monotonic()
     try:
@@ -59,7 +62,7 @@ def _kept(action: Action, shop: Workshop, run: Callable[[Work], Answer | None]) 
             action=of_action(action).sha256,
             parameters=action.recipe.parameters,
             pins=action.recipe.pins,
-            inputs=_verified(action, shop),
+            inputs=verified(action, shop) if reads else {},
             outputs=action.outputs,
             into=folder,
             ffmpeg=shop.ffmpeg,
@@ -102,7 +105,7 @@ def clear_leftovers(folder: Path) -> None:
             lock.release()
 
 
-def _verified(action: Action, shop: Workshop) -> dict[str, Path]:
+def verified(action: Action, shop: Workshop) -> dict[str, Path]:
     """The files to read, each read once and found right. Every damaged one is found, so that one more build heals all."""
     lost: list[BytesLost] = []
     for digest in dict.fromkeys(digest for _, digest in action.inputs if digest not in shop.verified):

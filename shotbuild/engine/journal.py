@@ -27,7 +27,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from shotbuild.errors import LimitReached, StoreError
+from shotbuild.errors import FateUnknown, LimitReached, StoreError
 from shotbuild.records import ActionResult, Digest, Fields, Operation, Pin, Price
 from shotbuild.units import Money, decimal_text
 
@@ -62,13 +62,21 @@ ALL = tuple(Phase)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cap:
     """What may be spent. of: what it is the limit of, for people; sequence: only what is for that one, build: only what this
-    build asks for, both None = all of the project; spent: what was, as the ledgers say, beyond what the journal has."""
+    build asks for, outside: only what none of these sequences shows; all None = all of the project; spent: what was, as the
+    ledgers say, beyond what the journal has."""
 
     of: str
     limit: Money
     sequence: str | None = None
     build: str | None = None
+    outside: tuple[str, ...] | None = None
     spent: Fraction = Fraction(0)
+
+    def concerns(self, sequences: Sequence[str]) -> bool:
+        """Whether what these sequences show counts against it."""
+        if self.outside is not None:
+            return not set(self.outside) & set(sequences)
+        return self.sequence is None or self.sequence in sequences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +156,8 @@ CREATE TABLE IF NOT EXISTS operations (
     began TEXT NOT NULL, moved TEXT NOT NULL, ended TEXT NOT NULL DEFAULT '', forgiven INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX IF NOT EXISTS by_action ON operations (action);
+CREATE UNIQUE INDEX IF NOT EXISTS one_open ON operations (action)
+    WHERE phase IN ('intent', 'submitted', 'fetched', 'unknown');
 CREATE INDEX IF NOT EXISTS by_phase ON operations (phase, provider, model);
 CREATE INDEX IF NOT EXISTS by_price ON operations (currency, phase, build, micros);
 CREATE INDEX IF NOT EXISTS by_operation ON operations (provider, operation);
@@ -178,8 +188,14 @@ class Journal:
     # --- before and after the submit ------------------------------------------------------------------------------------
 
     def reserve(self, intent: Intent, caps: Sequence[Cap]) -> int:
-        """Writes an intent, with its price, and gives its number. Errors: LimitReached when it could pass a cap; Full."""
+        """Writes an intent, with its price, and gives its number. Errors: FateUnknown when an attempt at the same is open;
+        LimitReached when it could pass a cap; Full."""
         with self._writing() as database:
+            marks = ", ".join("?" for _ in OPEN)
+            text = f"SELECT id FROM operations WHERE action = ? AND phase IN ({marks})"  # noqa: S608
+            other = database.execute(text, (intent.action, *(each.value for each in OPEN))).fetchone()
+            if other is not None:
+                raise FateUnknown(f"{intent.step} is asked for already, as op{other[0]}")
             if intent.at_once is not None and self._under_way(database, intent) >= intent.at_once:
                 raise Full
             for cap in caps:
@@ -261,8 +277,8 @@ class Journal:
         self._set(number, Phase.SUBMITTED, told, (Phase.SUBMITTED,), word=word, progress=progress, answer=answer)
 
     def charged(self, number: int, charged: Price | None) -> None:
-        """What the service says that it took."""
-        if charged is not None and charged.amount is not None:
+        """What the service says that it took, now that it has ended."""
+        if charged is not None and charged.amount is not None and charged.amount >= 0:
             with self._writing() as database:
                 said = json.dumps({"amount": str(charged.amount), "currency": charged.currency, "exact": charged.exact})
                 database.execute(
@@ -282,7 +298,7 @@ class Journal:
         self._end(number, Phase.FAILED, kind, reason, OPEN)
 
     def cancelled(self, number: int, reason: str) -> None:
-        self._end(number, Phase.CANCELLED, "", reason, OPEN)
+        self._end(number, Phase.CANCELLED, "", reason, (Phase.INTENT, Phase.SUBMITTED, Phase.UNKNOWN))
 
     # --- what people say ------------------------------------------------------------------------------------------------
 
@@ -318,9 +334,19 @@ class Journal:
         )
         return found[0].result if found else None
 
+    def paid(self, action: str) -> Entry | None:
+        """The attempt that gave a result for an action, unless a person said that it may be asked for again."""
+        words = (Phase.FETCHED.value, Phase.DONE.value)
+        found = self._rows(
+            "WHERE action = ? AND phase IN (?, ?) AND result IS NOT NULL AND forgiven = 0 ORDER BY id DESC LIMIT 1",
+            action, *words,
+        )  # fmt: skip
+        return next(iter(found), None)
+
     def age(self, entry: Entry) -> int:
-        """Milliseconds since it was asked for."""
-        return int((datetime.fromisoformat(self._clock()) - datetime.fromisoformat(entry.began)).total_seconds() * 1000)
+        """Milliseconds since it was asked for; none where the clock was set back meanwhile."""
+        passed = datetime.fromisoformat(self._clock()) - datetime.fromisoformat(entry.began)
+        return max(0, int(passed.total_seconds() * 1000))
 
     def entry(self, number: int) -> Entry | None:
         return next(iter(self._rows("WHERE id = ?", number)), None)
@@ -366,11 +392,12 @@ class Journal:
                 self._opened = None
 
     def _check(self, database: sqlite3.Connection, cap: Cap, intent: Intent) -> None:
-        if cap.sequence is not None and cap.sequence not in intent.sequences:
-            return
         price = intent.price
-        if price.amount is None or price.currency != cap.limit.currency:
-            said = "its price is unknown" if price.amount is None else f"it is priced in {price.currency}"
+        if not cap.concerns(intent.sequences) or price.amount == 0:
+            return
+        if price.amount is None or price.amount < 0 or price.currency != cap.limit.currency:
+            known = price.amount is not None and price.amount >= 0
+            said = f"it is priced in {price.currency}" if known else "its price is unknown"
             raise LimitReached(
                 f"{intent.step} was not asked for, because of {cap.of}",
                 cause=f"{said}, which counts as over any limit",

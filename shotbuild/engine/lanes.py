@@ -14,7 +14,7 @@ from shotbuild.errors import ProviderError
 
 Asker = TypeVar("Asker")
 MINUTE = 60.0
-FIRST_PAUSE, LONGEST_PAUSE = 2.0, 120.0
+SHORTEST_PAUSE, FIRST_PAUSE, LONGEST_PAUSE = 1.0, 2.0, 120.0
 CROWDED = 2.0
 """Seconds between looks at a lane that another build fills: each look may cost uploads."""
 
@@ -50,6 +50,7 @@ class Lane(Generic[Asker]):
     narrow: bool = False
     taken: float = float("-inf")
     pause: float = FIRST_PAUSE
+    lost: int = 0
     closed: ProviderError | None = None
 
     def join(self, asker: Asker, priority: int, sequence: str, *, first: bool = False) -> None:
@@ -107,7 +108,12 @@ class Lane(Generic[Asker]):
 
     def accepted(self, now: float) -> None:
         """The service took one: whatever haste there was is over."""
-        self.pause, self.narrow, self.taken = FIRST_PAUSE, False, now
+        self.pause, self.narrow, self.taken, self.lost = FIRST_PAUSE, False, now, 0
+
+    def doubted(self) -> int:
+        """An answer was lost; gives how many in a row."""
+        self.lost += 1
+        return self.lost
 
     def crowded(self, now: float) -> None:
         """Operations of other builds fill the lane: somebody looks again after a while."""
@@ -120,7 +126,8 @@ class Lane(Generic[Asker]):
             if now < self.paused:
                 return self.paused  # refusals that come together count once
             wait, self.pause = self.pause, min(LONGEST_PAUSE, self.pause * 2)
-        self.paused = max(self.paused, now + wait)
+        # A service that says "at once" and then refuses is not asked at once again and again.
+        self.paused = max(self.paused, now + max(wait, SHORTEST_PAUSE))
         return self.paused
 
     def drain(self) -> Iterator[Asker]:

@@ -10,6 +10,7 @@ The one rule: `submit` runs only where no attempt is open, and what may have lef
 import heapq
 import json
 import random
+import time
 import uuid
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -41,6 +42,7 @@ from shotbuild.errors import (
     RateLimited,
     ShotbuildError,
     StoreError,
+    TakenBack,
     VendorFault,
 )
 from shotbuild.host.wire import Http
@@ -54,6 +56,11 @@ FIND_PAUSES = (1.0, 4.0, 15.0)
 """Seconds before each look-up of a lost submit: services list what they accepted with some delay."""
 BACK_OFF, LONGEST_BACK_OFF = 2.0, 60.0
 SUBMIT_TRIES, FETCH_TRIES, BAD_TRIES = 6, 8, 3
+LOST_IN_A_ROW = 3
+WRITE_TRIES, WRITE_PAUSE = 4, 0.5
+ENDED = (State.DONE, State.FAILED, State.CANCELLED)
+KINDS = (Moderated, PinGone, KeyRefused, OutOfFunds, ProviderRefused, DailyCap, RateLimited, BadTake, VendorFault)
+"""The most particular first."""
 THREADS = 32
 
 
@@ -99,23 +106,26 @@ class Terms:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counter:
     """What the engine needs in order to buy. connect: a line to a service, told before something is paid for; request: what
-    an action asks, under a client id; receive: a fetched file → its result, checked and in the store; lookup: what somebody
-    else made meanwhile; present: are the bytes of a result here; lock: takes an action's lock, None = another build has it;
-    saved: a step as text; record: all that is known of a finished operation, as text, with what the service said of where
-    its output lies; fetching: the
-    folder of outputs under way; stop: was the build stopped; chance: for jitter and ids."""
+    an action asks, under a client id; described: the same for a record, whether its files are here or not; verify: reads
+    what an action is made from, Errors: BytesLost; receive: a fetched file → its result, checked and in the store;
+    lookup: what somebody else made meanwhile; present: are the bytes of a result here; lock: takes an action's lock, None
+    = another build has it; saved: a step as text; record: all that is known of a finished operation, as text, with what
+    the service said of where its output lies; fetching: the folder of outputs under way; stop: was the build stopped;
+    chance: for jitter and ids."""
 
     journal: Journal
     build: str
     caps: Callable[[], Sequence[Cap]]
     connect: Callable[[Service, Callable[[str], None] | None], Line]
     request: Callable[[Action, str], Request]
+    described: Callable[[Action, str], Request]
+    verify: Callable[[Action], None]
     receive: Callable[[Action, Path, Answer], ActionResult]
     bring: Callable[[Wanted], None]
     lookup: Callable[[Wanted], ActionResult | None]
     present: Callable[[ActionResult], bool]
     lock: Callable[[str], Any]
-    price: Callable[[Wanted], Price]
+    price: Callable[[Wanted, Request], Price]
     saved: Callable[[Wanted], str]
     record: Callable[[Entry, Request, str], str]
     fetching: Path
@@ -336,6 +346,7 @@ class Operations:
             except VendorFault as error:
                 attempts = yield Do(counter.journal.attempts, wanted.key)
                 self._leave(purchase)
+                _stop_if_taken_back(entry, (yield Do(counter.journal.entry, entry.id)))
                 if sum(each.phase is Phase.FAILED for each in attempts) >= purchase.terms.attempts:
                     raise
                 counter.hear(Warned(message=f"{wanted.step.name}: {error.message}; it is asked for once more"))
@@ -368,7 +379,15 @@ class Operations:
         """What was refused for its content, or failed often enough, is not asked for again unchanged."""
         if purchase.terms.attempts == 0:
             raise ProviderError(f"nothing of {purchase.wanted.step.name} is under way any more")
-        attempts = self._counter.journal.attempts(purchase.wanted.key)
+        journal, name = self._counter.journal, purchase.wanted.step.name
+        paid = journal.paid(purchase.wanted.key)
+        if paid is not None and paid.result is not None and not self._counter.present(paid.result):
+            raise StoreError(
+                f"the bytes of {name} are not in the store, and it was paid for as {paid.name}",
+                hint="bring them from a copy of the store with `shotbuild store check --from FOLDER`; only if there is "
+                f"none, `shotbuild recover retry {paid.name}` lets it be paid for again",
+            )
+        attempts = journal.attempts(purchase.wanted.key)
         hint = f"change the shot, or say `shotbuild recover retry {attempts[-1].name}`" if attempts else None
         for each in attempts:
             if each.kind in (Moderated.__name__, ProviderRefused.__name__):
@@ -398,9 +417,13 @@ class Operations:
             if self._counter.stop():
                 raise Cancelled("the build was stopped before anything was asked")
             tries += 1
+            self._counter.caps()  # read here, where nobody else writes ledgers meanwhile
             try:
                 entry = yield from self._once(purchase, lane)
             except FateUnknown:
+                if purchase.left is not None and lane.doubted() >= LOST_IN_A_ROW:
+                    # An outage must not make everything that is left a question to a person.
+                    self._close(purchase, _outage(purchase.terms.service.name), service=False)
                 open_ = yield Do(self._counter.journal.open, purchase.wanted.key)
                 assert open_ is not None, "an intent stays open until its fate is known"
                 return open_  # type: ignore[no-any-return]
@@ -409,13 +432,7 @@ class Operations:
                 lane.crowded(clock.now())
             except RateLimited as error:
                 self._leave(purchase)
-                if isinstance(error, DailyCap):
-                    self._close(purchase, error, service=False)
-                    raise
-                until = lane.hold(clock.now(), error.wait)
-                self._counter.hear(Held(step=purchase.wanted.step, seconds=until - clock.now(), why=error.message))
-                if until - max(began, lane.taken) > purchase.terms.patience:
-                    raise
+                self._held(purchase, error, began)
             except (OutOfFunds, KeyRefused, PinGone) as error:
                 self._leave(purchase)
                 self._close(purchase, error, service=not isinstance(error, PinGone))
@@ -428,6 +445,15 @@ class Operations:
             else:
                 lane.accepted(clock.now())
                 return entry
+
+    def _held(self, purchase: Purchase, error: RateLimited, began: float) -> None:
+        """Too many, too fast: the lane waits. Errors: the same, when that would be for too long; it closes then."""
+        now, lane = self._counter.clock.now(), self._lane(purchase)
+        until = now if isinstance(error, DailyCap) else lane.hold(now, error.wait)
+        if isinstance(error, DailyCap) or until - max(began, lane.taken) > purchase.terms.patience:
+            self._close(purchase, error, service=False)
+            raise error
+        self._counter.hear(Held(step=purchase.wanted.step, seconds=until - now, why=error.message))
 
     def _once(self, purchase: Purchase, lane: Lane[Purchase]) -> Generator[Do | Pause | Entrance, Any, Entry]:
         """One submit, which counts for the lane's minute if it left. Errors: as `_submit`."""
@@ -443,10 +469,13 @@ class Operations:
         when nothing was made; FateUnknown; LimitReached; Full."""
         counter, wanted, terms = self._counter, purchase.wanted, purchase.terms
         journal = counter.journal
+        counter.verify(wanted.action)  # what is paid for is made from these bytes and no others
         request = counter.request(wanted.action, str(uuid.UUID(int=counter.chance.getrandbits(128), version=4)))
         numbers: list[int] = []
 
         def reserve(sent: str) -> None:
+            if counter.stop():
+                raise Cancelled("the build was stopped before anything was paid for")
             if lane.closed is not None:
                 raise _because(lane.closed)  # while references went up
             numbers.append(self._reserved(self._intent(purchase, request, sent)))
@@ -464,7 +493,7 @@ class Operations:
                 journal.unsent(number, reason)
                 raise
             if line.refused:
-                journal.refused(number, type(error).__name__, reason, line.last)
+                journal.refused(number, _kind(error), reason, line.last)
                 raise
             journal.doubtful(number, reason, line.last)
             if isinstance(error, FateUnknown):
@@ -472,10 +501,25 @@ class Operations:
             raise FateUnknown(f"{wanted.step.name} may have been accepted", cause=reason) from error
         if not numbers:
             raise RuntimeError(f"the adapter of {terms.service.name} submits without `http.pay`")
-        journal.submitted(numbers[0], operation, line.last)
+        self._written_down(numbers[0], operation, line.last)
         entry = journal.entry(numbers[0])
         assert entry is not None, "it was written a moment ago"
         return entry
+
+    def _written_down(self, number: int, operation: Operation, answer: str) -> None:
+        """The id of what was accepted. A full disk may have room again in a moment. Errors: StoreError that has the id."""
+        for left in reversed(range(WRITE_TRIES)):
+            try:
+                self._counter.journal.submitted(number, operation, answer)
+                return
+            except StoreError as error:
+                if not left:
+                    raise StoreError(
+                        f"op{number} was accepted as {operation.id}, and that could not be written down",
+                        cause=error.cause,
+                        hint=f"make room on the disk, then say `shotbuild recover adopt op{number} {operation.id}`",
+                    ) from error
+                time.sleep(WRITE_PAUSE)
 
     def _reserved(self, intent: Intent) -> int:
         """Writes an intent. What no build looks after, such as an operation that stalled and was left, takes nobody's place:
@@ -509,7 +553,7 @@ class Operations:
             client=request.client,
             build=self._counter.build,
             sent=sent,
-            price=self._counter.price(wanted),
+            price=self._counter.price(wanted, request),
             at_once=rules.at_once,
         )
 
@@ -559,9 +603,9 @@ class Operations:
         status, answer = yield from self._polled(purchase, entry)
         entry = replace(entry, answer=answer)
         counter, service = self._counter, purchase.terms.service
-        path = counter.fetching / f"{entry.name}.part"
+        path = counter.fetching / f"{entry.name}-{entry.client[:8]}.part"
         assert entry.operation is not None, "what was submitted has an id"
-        bad, failures = 0, 0
+        bad, failures, expired = 0, 0, 0
         while True:
             try:
                 result: ActionResult = yield Do(self._fetch, purchase, entry, status, path)
@@ -572,14 +616,18 @@ class Operations:
                 yield Do(path.unlink, True)
                 yield Pause(self._back_off(bad))
             except (ProviderUnavailable, RateLimited, VendorFault) as error:
-                failures += 1
+                failures, expired = failures + 1, expired + isinstance(error, AddressExpired)
+                if failures >= FETCH_TRIES and expired == failures:
+                    reason = f"{service.name} says that it is done, and no longer has its output"
+                    yield Do(counter.journal.unknown, entry.id, reason)
+                    raise unknown(replace(entry, phase=Phase.UNKNOWN, reason=reason)) from error
                 if failures >= FETCH_TRIES:
                     raise ProviderUnavailable(
                         f"the output of {entry.name} cannot be fetched from {service.name} now",
                         cause=_told(error),
                         hint="build again: it is paid for, and goes on where it stands",
                     ) from error
-                if not isinstance(error, AddressExpired):
+                if expired != 1 or failures > 1:  # a first new address is worth a try at once
                     yield Pause(self._back_off(failures))
             else:
                 return result
@@ -605,10 +653,11 @@ class Operations:
                         cause=_told(error),
                         hint="build again later: nothing is lost, and nothing is asked for twice",
                     ) from error
-                yield Pause(max(self._back_off(failures), getattr(error, "wait", None) or 0))
+                asked = getattr(error, "wait", None) or 0
+                yield Pause(min(max(self._back_off(failures), asked), terms.patience))
                 continue
             heard, failures = clock.now(), 0
-            if status.charged is not None and status.charged != charged:
+            if status.charged is not None and status.state in ENDED and status.charged != charged:
                 charged = status.charged
                 yield Do(journal.charged, entry.id, charged)
             match status.state:
@@ -617,10 +666,9 @@ class Operations:
                 case State.FAILED:
                     yield from self._failed(purchase, entry, status)
                 case State.CANCELLED:
-                    yield Do(journal.cancelled, entry.id, f"{service.name} says that it was cancelled")
-                    raise ProviderError(
-                        f"{entry.name} was cancelled at {service.name}", hint="build again to ask for it once more"
-                    )
+                    # Whoever said so here has written it down; what the service does by itself is an attempt that failed.
+                    yield Do(journal.failed, entry.id, TakenBack.__name__, f"{service.name} says that it was cancelled")
+                    raise taken_back(entry)
                 case State.GONE:
                     reason = f"{service.name} no longer knows {entry.operation and entry.operation.id}"
                     yield Do(journal.unknown, entry.id, reason)
@@ -640,7 +688,7 @@ class Operations:
         """The service took it and did not make it. Errors: why."""
         name = purchase.terms.service.name
         fault = status.fault or VendorFault(f"{name} failed to make it", cause=status.word)
-        yield Do(self._counter.journal.failed, entry.id, type(fault).__name__, _told(fault))
+        yield Do(self._counter.journal.failed, entry.id, _kind(fault), _told(fault))
         if isinstance(fault, OutOfFunds | KeyRefused | PinGone):
             self._close(purchase, fault, service=not isinstance(fault, PinGone))
         raise fault
@@ -695,7 +743,7 @@ class Operations:
                 cause=str(error),
                 hint="free some space on the disk and build again: it is paid for, and goes on where it stands",
             ) from error
-        request = counter.request(purchase.wanted.action, entry.client)
+        request = counter.described(purchase.wanted.action, entry.client)
         record = counter.record(entry, request, located)
         said = Answer(operation=entry.operation, pin=status.pin, charged=status.charged, record=record)
         result = counter.receive(purchase.wanted.action, path, said)
@@ -731,6 +779,29 @@ def unknown(entry: Entry) -> FateUnknown:
         hint=f"look at the service's own page, then say `shotbuild recover adopt {entry.name} ID`, `shotbuild recover lost "
         f"{entry.name}` or `shotbuild recover retry {entry.name}`",
     )
+
+
+def taken_back(entry: Entry) -> TakenBack:
+    """What is told of an operation that was cancelled while a build waited for it."""
+    return TakenBack(f"{entry.name} was cancelled at {entry.provider}", hint="build again to ask for it once more")
+
+
+def _stop_if_taken_back(entry: Entry, now: Entry | None) -> None:
+    """Errors: TakenBack when a person cancelled it meanwhile: that is no wish for another one."""
+    if now is not None and now.phase is Phase.CANCELLED:
+        raise taken_back(entry)
+
+
+def _outage(service: str) -> ProviderUnavailable:
+    return ProviderUnavailable(
+        f"{LOST_IN_A_ROW} answers of {service} in a row were lost, so nothing more is asked of this model now",
+        hint="build again when it is up; what may have been accepted, `shotbuild recover` shows",
+    )
+
+
+def _kind(error: BaseException) -> str:
+    """The class of an error as the journal knows it: adapters of other packages may have classes of their own."""
+    return next((known.__name__ for known in KINDS if isinstance(error, known)), type(error).__name__)
 
 
 def _check_operation(operation: object, service: Service, line: Line) -> None:

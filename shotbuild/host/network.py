@@ -12,7 +12,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote, urljoin, urlsplit
@@ -21,7 +21,17 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from shotbuild import __version__
-from shotbuild.errors import AddressExpired, BadTake, Cancelled, FateUnknown, KeyRefused, ProviderError, ProviderUnavailable
+from shotbuild.errors import (
+    AddressExpired,
+    BadTake,
+    Cancelled,
+    FateUnknown,
+    KeyRefused,
+    ProviderError,
+    ProviderRefused,
+    ProviderUnavailable,
+    RateLimited,
+)
 from shotbuild.host.wire import Account, Call, Limits, Part, Payment, Reply
 from shotbuild.records import Digest
 
@@ -108,7 +118,8 @@ class Connection:
             raw=raw,
             bare=bare,
         )
-        reply = self._made(self._kept, call)
+        with ExitStack() as opened:
+            reply = self._answered(self._kept, self._request(self._kept, call, opened))
         if bare and not reply.ok:
             # Storage that takes uploads speaks for itself, not for the service: its no says nothing of our key.
             raise ProviderUnavailable(f"an upload for {self._account.name} was not taken ({reply.status})")
@@ -131,10 +142,13 @@ class Connection:
         if self._before is None:
             raise RuntimeError(f"the adapter of {self._account.name} pays outside of submit")
         call = Call(method=method, url=self._absolute(url), query=query or {}, headers=headers or {}, body=body, bare=False)
+        with ExitStack() as opened:
+            # What cannot even be written as a request is found out before it is written down as one that left.
+            request = self._request(self._fresh, call, opened)
         self._before(self.shown(frozen(call)))
         self.payment, self.last = Payment.UNKNOWN, ""
         try:
-            reply = self._made(self._fresh, call)
+            reply = self._answered(self._fresh, request)
         except ProviderUnavailable as error:
             if isinstance(error.__cause__, _NEVER_LEFT):
                 self.payment = Payment.UNSENT
@@ -142,12 +156,12 @@ class Connection:
             raise self._unknown(error.cause or error.message) from error
         try:
             self._checked(reply)
-        except ProviderUnavailable as error:
-            # It arrived, and what came back says neither yes nor no.
-            raise self._unknown(f"{error.message}: {error.cause}" if error.cause else error.message) from error
-        except ProviderError:
+        except (ProviderRefused, RateLimited):
             self.payment = Payment.REFUSED
             raise
+        except ProviderError as error:
+            # It arrived, and what came back does not say that nothing was made of it.
+            raise self._unknown(f"{error.message}: {error.cause}" if error.cause else error.message) from error
         self.payment = Payment.ACCEPTED
         return reply
 
@@ -185,7 +199,7 @@ class Connection:
         """Fetches an output into a file, going on from what of it is there already. stop: asked now and then.
 
         Errors: AddressExpired; BadTake for what cannot be a take; ProviderUnavailable when it was cut off: called again, it
-        goes on from there; Cancelled."""
+        goes on from there, if the server said what it calls these bytes; Cancelled."""
         deadline = time.monotonic() + limits.seconds
         url = self._absolute(url)
         for cut in range(CUTS):
@@ -206,14 +220,16 @@ class Connection:
     ) -> Digest:
         hashed = hashlib.sha256()
         mark = _mark_of(into).read_text() if have and _mark_of(into).exists() else ""
+        if not mark:
+            have = 0  # nobody can tell whether what comes next is of the same file
         if have:
             with into.open("rb") as stream:
                 while chunk := stream.read(CHUNK):
                     hashed.update(chunk)
-        wanted = {"Range": f"bytes={have}-", **({"If-Range": mark} if mark else {})} if have else {}
+        wanted = {"Range": f"bytes={have}-", "If-Range": mark} if have else {}
         with self._following(url, wanted, bare) as reply:
             packed = reply.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity")
-            same = not mark or _validator(reply) in (mark, "")
+            same = _validator(reply) in (mark, "")
             if reply.status_code == 416 and have and _total(reply) == have and same:
                 return Digest(sha256=hashed.hexdigest(), size=have)
             if reply.status_code == 416 and have:
@@ -347,11 +363,18 @@ class Connection:
         """What a call carries; tokens that are made for one call are no less secret than the key that they are made of."""
         headers = self._account.headers()
         for name, value in headers.items():
+            if not value.isascii() or not value.isprintable() or value != value.strip():
+                raise KeyRefused(
+                    f"the key of {self._account.name} cannot be sent",
+                    cause=f"`{name}` would hold a character that no header may have, such as a typographic quote",
+                    hint="copy the key once more from the service's page, and nothing around it",
+                )
             if name.lower() in SECRET_HEADERS:
                 self._carried |= {value, value.partition(" ")[2]}
         return headers
 
-    def _made(self, client: httpx.Client, call: Call) -> Reply:
+    def _request(self, client: httpx.Client, call: Call, opened: ExitStack) -> httpx.Request:
+        """A call as it will leave, keys and all. opened: keeps its files open. Errors: ProviderError: nothing has left."""
         if not call.bare and not self._own(call.url):
             raise ProviderError(
                 f"the key of {self._account.name} is not sent to {urlsplit(call.url).hostname}",
@@ -364,21 +387,19 @@ class Connection:
             # Addresses to upload to take no chunked transfer.
             headers["Content-Length"] = str(call.raw.stat().st_size)
         try:
-            with ExitStack() as opened:
-                sent = client.stream(
-                    call.method,
-                    call.url,
-                    params=dict(call.query) or None,
-                    headers=headers,
-                    **_content(call, opened),
-                    follow_redirects=False,
-                )
-                with sent as reply:
-                    content = self._without_keys(self._read(reply))
-                    kept = {
-                        name.lower(): self._without_keys(value.encode()).decode() for name, value in reply.headers.items()
-                    }
-                    answer = Reply(reply.status_code, kept, content, self._account.name)
+            query = dict(call.query) or None
+            return client.build_request(call.method, call.url, params=query, headers=headers, **_content(call, opened))
+        except (ValueError, httpx.InvalidURL) as error:
+            # Texts that are no Unicode, numbers that are none, addresses that are no addresses.
+            cause = self.shown(f"{type(error).__name__}: {error}")
+            raise ProviderRefused(f"this cannot be written as a request to {self._account.name}", cause=cause) from error
+
+    def _answered(self, client: httpx.Client, request: httpx.Request) -> Reply:
+        try:
+            with closing(client.send(request, stream=True, follow_redirects=False)) as reply:
+                content = self._without_keys(self._read(reply))
+                kept = {name.lower(): self._without_keys(value.encode()).decode() for name, value in reply.headers.items()}
+                answer = Reply(reply.status_code, kept, content, self._account.name)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise self._unanswered(error, "it did not answer") from error
         self.last = self.shown(_kept(answer))

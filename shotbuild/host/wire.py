@@ -6,12 +6,18 @@ Knows no HTTP library: adapters import this, and `host.network` alone opens conn
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from enum import Enum
 from functools import cached_property
+from math import isfinite
 from pathlib import Path
 from typing import Any, Protocol
 
 from shotbuild.errors import ProviderError, ProviderUnavailable
+
+LONGEST_WAIT = 7 * 86400.0
+"""Seconds: whatever asks for more is not believed."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +96,27 @@ class Reply:
 
     @property
     def wait(self) -> float | None:
-        """Seconds that `Retry-After` asks for; None when it says nothing or is a date."""
+        """Seconds that `Retry-After` asks for, at most a week; None when it says nothing that can be read."""
+        said = self.headers.get("retry-after", "")
         try:
-            return max(0.0, float(self.headers.get("retry-after", "")))
+            seconds = float(said)
         except ValueError:
-            return None
+            seconds = self._until(said)
+        return min(max(0.0, seconds), LONGEST_WAIT) if isfinite(seconds) else None
+
+    def _until(self, said: str) -> float:
+        """Seconds until a date of HTTP, by the clock of the service where it tells its own; NaN where it is no date."""
+        try:
+            now = self.headers.get("date")
+            here = _moment(now) if now else datetime.now(UTC)
+            return (_moment(said) - here).total_seconds()
+        except (ValueError, OverflowError):
+            return float("nan")
+
+
+def _moment(written: str) -> datetime:
+    moment = parsedate_to_datetime(written)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

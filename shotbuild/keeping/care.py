@@ -18,7 +18,7 @@ from shotbuild.host import files, git
 from shotbuild.records import ActionResult, Chosen, Digest, SourceFile
 from shotbuild.rooms import HIDDEN, OUT, Rooms
 from shotbuild.spec.ledger import FOLDER, SUFFIX
-from shotbuild.stages.catalogue import GENERATE
+from shotbuild.stages.catalogue import ASKING
 from shotbuild.store.blobs import FolderBlobs
 from shotbuild.store.sweep import sweepable
 from shotbuild.workspace import Workspace
@@ -76,7 +76,8 @@ class Checked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
-    """free: what nothing needs and a stage can make again; takes: the rest of what nothing needs; deleted: what went."""
+    """free: what nothing needs and a stage can make again for nothing; takes: the rest of what nothing needs; deleted: what
+    went."""
 
     free: tuple[Row, ...]
     takes: tuple[Row, ...]
@@ -117,7 +118,7 @@ def path_of(rooms: Rooms, named: Mapping[str, Named], word: str) -> Path:
 
 
 def _made(rooms: Rooms) -> dict[str, tuple[Digest, str]]:
-    """sha256 → digest and the stage that made it, "" when that is not sure. What `generate` gave once is not free again."""
+    """sha256 → digest and the stage that made it, "" when that is not sure. What a provider gave once is not free again."""
     found: dict[str, tuple[Digest, set[str]]] = {}
     for _, stage, result in rooms.actions.rows():
         for digest in _given(result):
@@ -131,7 +132,7 @@ def _given(result: ActionResult) -> tuple[Digest, ...]:
 
 
 def _one_of(stages: set[str]) -> str:
-    return next((name for name in (GENERATE, "") if name in stages), min(stages))
+    return next((name for name in (*ASKING, "") if name in stages), min(stages))
 
 
 def _describer(rooms: Rooms, named: Mapping[str, Named], made: Mapping[str, tuple[Digest, str]]) -> Callable[[str], str]:
@@ -315,7 +316,9 @@ def sweep(rooms: Rooms, kept: Callable[[], Collection[str]], *, takes: bool, del
 def _sweepable(rooms: Rooms, kept: Collection[str]) -> Swept:
     made = _made(rooms)
     what = _describer(rooms, {}, made)
-    again = {sha256 for sha256, (_, stage) in made.items() if stage not in (GENERATE, "")}
+    again = {sha256 for sha256, (_, stage) in made.items() if stage not in (*ASKING, "")}
+    # What was paid for is not free, whoever else may have given the same bytes, and though the action cache forgot it.
+    again -= {digest.sha256 for entry in rooms.journal.entries() if entry.result for digest in _given(entry.result)}
     found = sweepable(rooms.blobs.each(), kept, again)
     free, takes = (tuple(Row(digest=each, what=what(each.sha256)) for each in part) for part in (found.free, found.takes))
     return Swept(free=free, takes=takes, deleted=())
@@ -364,13 +367,16 @@ def named_of(workspace: Workspace) -> dict[str, Named]:
 
 
 def kept_of(workspace: Workspace) -> frozenset[str]:
-    """sha256 of all that must stay: what ledgers name here and on every ref, and what a build of today would look up.
+    """sha256 of all that must stay: what ledgers name here and on every ref, what a build of today would look up, and what
+    operations under way read and gave.
 
-    Errors: ShotbuildError when Git cannot show all of its refs; SpecErrors, PlanError: what is needed is not known then.
+    Errors: ShotbuildError when Git cannot show all of its refs; StoreError when the journal cannot be read; SpecErrors,
+    PlanError: what is needed is not known then.
     """
     rooms = workspace.rooms
     here = (rooms.inside(path.relative_to(rooms.root).as_posix()).read_bytes() for path in _ledgers(rooms))
-    return frozenset(ledger_names(chain(here, git.texts_everywhere(rooms.root, FOLDER, SUFFIX))) | _needed(workspace))
+    ledgers = ledger_names(chain(here, git.texts_everywhere(rooms.root, FOLDER, SUFFIX)))
+    return frozenset(ledgers | _needed(workspace) | _under_way(rooms))
 
 
 def _needed(workspace: Workspace) -> set[str]:
@@ -385,6 +391,14 @@ def _needed(workspace: Workspace) -> set[str]:
         if line.result is not None:
             needed.update(digest.sha256 for digest in _given(line.result))
     return needed
+
+
+def _under_way(rooms: Rooms) -> set[str]:
+    """What operations that have not ended read, and what those that were fetched gave, whatever the specs ask for now."""
+    entries = rooms.journal.unfinished()
+    # Every digest of the step's text: also of one that cannot be read as a step.
+    read = ledger_names(entry.wanted.encode() for entry in entries)
+    return read | {digest.sha256 for entry in entries if entry.result for digest in _given(entry.result)}
 
 
 def _ledgers(rooms: Rooms) -> tuple[Path, ...]:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
@@ -22,7 +22,7 @@ from shotbuild.engine.build import Done
 from shotbuild.engine.execute import Workshop, clear_leftovers
 from shotbuild.engine.journal import OPEN, Entry, Phase
 from shotbuild.engine.operations import Bought, Counter, Operations, Purchase, StillRunning
-from shotbuild.errors import InternalError, PlanError, ShotbuildError
+from shotbuild.errors import InternalError, PlanError, ShotbuildError, StoreError
 from shotbuild.host import files
 from shotbuild.paying.named import wanted_of
 from shotbuild.plan.bind import Wanted
@@ -53,6 +53,10 @@ class Collected:
     error: ShotbuildError | None = None
 
 
+_SENSELESS = (ShotbuildError, LookupError, TypeError, ValueError, AttributeError)
+"""What reading a row, or keeping what came of it, may end with."""
+
+
 class _Elsewhere(Exception):
     """Another build holds the action."""
 
@@ -76,7 +80,7 @@ def collect(workspace: Workspace, entries: Sequence[Entry], lines: Lines) -> tup
         return ()
     _ = workspace.project  # its shots say where a take belongs
     with _workshop(workspace) as shop:
-        desk = counter(workspace.project, workspace.rooms, workspace.casting, shop, lines, None, workspace.hear)
+        desk = counter(workspace.project, workspace.rooms, workspace.casting, shop, lines, "recover", None, workspace.hear)
         # What somebody else made is no reason to leave alone what was paid for as well.
         desk = replace(desk, lookup=lambda _: None, lock=_locking(desk.lock))
         ended: SimpleQueue[Future[Any]] = SimpleQueue()
@@ -85,6 +89,9 @@ def collect(workspace: Workspace, entries: Sequence[Entry], lines: Lines) -> tup
             for entry in entries:
                 _begin(going, entry)
             _run(going)
+        except BaseException:
+            shop.cancel.set()  # else a download would be waited for to its end; the next look goes on with it
+            raise
         finally:
             going.operations.stop()
     return tuple(going.found[entry.id] for entry in entries)
@@ -96,8 +103,8 @@ def _begin(going: _Round, entry: Entry) -> None:
         terms = going.workspace.casting.terms(wanted.step)
         if terms is None:
             raise PlanError(f"no service is called {entry.provider!r} here", hint="install the package that offers it")
-    except ShotbuildError as error:
-        going.found[entry.id] = Collected(entry=entry, fate=Fate.LEFT, error=error)
+    except _SENSELESS as error:
+        going.found[entry.id] = Collected(entry=entry, fate=Fate.LEFT, error=_told(entry, error))
         return
     terms = replace(terms, attempts=0, on_stall="leave", glance=True)
     going.by[going.operations.begin(wanted, terms)] = entry, wanted
@@ -123,8 +130,8 @@ def _settled(going: _Round, entry: Entry, wanted: Wanted, bought: Bought) -> Col
     if bought.result is not None:
         try:
             take = _kept(going.workspace, Done(wanted=wanted, result=bought.result, ran=True))
-        except ShotbuildError as problem:
-            return Collected(entry=journal.entry(entry.id) or entry, fate=Fate.LEFT, error=problem)
+        except _SENSELESS as problem:
+            return Collected(entry=journal.entry(entry.id) or entry, fate=Fate.LEFT, error=_told(entry, problem))
         journal.done(entry.id)
         return Collected(entry=journal.entry(entry.id) or entry, fate=Fate.COLLECTED, take=take)
     now = journal.entry(entry.id) or entry
@@ -136,6 +143,17 @@ def _settled(going: _Round, entry: Entry, wanted: Wanted, bought: Bought) -> Col
     if now.phase is Phase.UNKNOWN:
         return Collected(entry=now, fate=Fate.UNKNOWN, error=said)
     return Collected(entry=now, fate=Fate.LEFT if now.phase in OPEN else Fate.ENDED, error=said)
+
+
+def _told(entry: Entry, error: Exception) -> ShotbuildError:
+    """Why an operation is left: what its row says may have been written by anybody."""
+    if isinstance(error, ShotbuildError):
+        return error
+    return StoreError(
+        f"what the journal has of {entry.name} makes no sense",
+        cause=f"{type(error).__name__}: {error}",
+        hint=f"look at it with `shotbuild jobs show {entry.name}`; bring .shotbuild/journal.db back from a backup",
+    )
 
 
 def _kept(workspace: Workspace, done: Done) -> Take | None:
@@ -181,12 +199,12 @@ def _workshop(workspace: Workspace) -> Iterator[Workshop]:
     rooms = workspace.rooms
     work = rooms.folder("work")
     own = work / f"{os.getpid()}-{time.monotonic_ns()}"
-    lock = own.with_suffix(".lock")
-    with files.locked(rooms.folder("locks") / "work.lock"):
-        clear_leftovers(work)
-        held = files.try_lock(lock)
-        own.mkdir()
-    try:
+    with ExitStack() as held:
+        with files.locked(rooms.folder("locks") / "work.lock"):
+            clear_leftovers(work)
+            held.enter_context(files.locked(own.with_suffix(".lock")))
+            own.mkdir()
+        held.callback(shutil.rmtree, own, ignore_errors=True)
         yield Workshop(
             blobs=rooms.blobs,
             stage=workspace.registry.stage,
@@ -194,7 +212,3 @@ def _workshop(workspace: Workspace) -> Iterator[Workshop]:
             folder=own,
             cancel=threading.Event(),
         )
-    finally:
-        shutil.rmtree(own, ignore_errors=True)
-        if held is not None:
-            held.release()

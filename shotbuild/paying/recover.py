@@ -6,8 +6,9 @@ Nothing in here submits anything. What a person says is written into the journal
 import json
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 
 from shotbuild.digest import of_text
 from shotbuild.engine.journal import Entry, Journal, Phase
@@ -15,11 +16,11 @@ from shotbuild.errors import PlanError, ProviderRefused, ShotbuildError
 from shotbuild.host import files
 from shotbuild.paying.cancel import service_of
 from shotbuild.paying.collect import Collected, collect
-from shotbuild.paying.named import STANDS, entry_named
+from shotbuild.paying.named import STANDS, entry_named, wanted_of
 from shotbuild.plan.forecast import CACHED, forecast
 from shotbuild.providers.interface import Recalls, Service, State
 from shotbuild.purchasing import Lines
-from shotbuild.records import Operation
+from shotbuild.records import Operation, Price
 from shotbuild.workspace import Workspace
 
 ID = re.compile("[!-~]{1,500}")
@@ -73,6 +74,8 @@ def adopt(workspace: Workspace, name: str, found: str, lines: Lines, *, unchecke
         service = service_of(workspace, entry.provider)
         operation = _operation(service, entry, found)
         answer = "" if unchecked else _checked(service, operation, lines)
+        if entry.phase is Phase.LOST and entry.charged is not None:
+            journal.charged(entry.id, entry.price)  # it was not billed because it was not there; now it is
         taken = journal.adopt(entry.id, operation, answer)
         if taken is not None:
             raise PlanError(
@@ -87,32 +90,51 @@ def adopt(workspace: Workspace, name: str, found: str, lines: Lines, *, unchecke
     return Settled(verb="adopt", entry=collected.entry, next=_after(collected), collected=collected)
 
 
-def lost(workspace: Workspace, name: str) -> Settled:
-    """A person says that nothing came of an operation. Errors: PlanError when it stands otherwise."""
+def lost(workspace: Workspace, name: str, lines: Lines, *, unpaid: bool = False, unchecked: bool = False) -> Settled:
+    """A person says that nothing came of an operation. unpaid: that nothing was billed for it either; unchecked: what is
+    under way is given up without asking its service, which may charge for it. Errors: PlanError when it stands otherwise;
+    ProviderError when the service cannot be asked."""
+    if unpaid and unchecked:
+        raise PlanError(
+            "--unpaid and --unchecked do not go together",
+            cause="what nobody has looked at may still be billed",
+            hint="look at the bill first, then say --unpaid alone",
+        )
     journal = workspace.rooms.journal
     entry = entry_named(journal, name)
     with _ours(workspace, entry):
         entry = entry_named(journal, name)
-        _refuse(entry, (Phase.UNKNOWN,), "given up as lost")
-        journal.lost(entry.id, "a person says that nothing came of it")
+        _refuse(entry, (Phase.UNKNOWN, Phase.SUBMITTED), "given up as lost")
+        if entry.phase is Phase.SUBMITTED:
+            if unchecked:
+                workspace.rooms.warn(f"{entry.name} may still be made by {entry.provider}, and charged for")
+            else:
+                _refuse_alive(workspace, entry, lines)
+        if unpaid:
+            journal.charged(entry.id, Price(amount=Fraction(0), currency=entry.price.currency, exact=True))
+        bill = ", and that it was not billed" if unpaid else ""
+        journal.lost(entry.id, f"a person says that nothing came of it{bill}")
     return Settled(verb="lost", entry=entry_named(journal, name), next=_prospect(workspace, entry))
 
 
 def retry(workspace: Workspace, names: Sequence[str]) -> tuple[Settled, ...]:
-    """A person says that what failed, was refused or is unknown may be asked for again. All are looked at before the first
-    is changed. Errors: PlanError when one of them stands otherwise."""
+    """A person says that what failed, was refused or is unknown may be asked for again, and so may what is done and whose
+    bytes are not here any more. All are looked at before the first is changed. Errors: PlanError when one of them stands
+    otherwise."""
     journal = workspace.rooms.journal
     entries = [entry_named(journal, name) for name in dict.fromkeys(names)]
-    for entry in entries:
-        _refuse(entry, FORGIVABLE, "tried again")
-        _refuse_second(journal, entry)
-    for entry in entries:
-        with _ours(workspace, entry):
-            now = entry_named(journal, entry.name)
-            _refuse(now, FORGIVABLE, "tried again")
-            if now.phase is Phase.UNKNOWN:
-                journal.lost(now.id, "a person says that it may be asked for again")
-            journal.forgive(now.action)
+    with ExitStack() as held:
+        for entry in {each.action: each for each in entries}.values():
+            held.enter_context(_ours(workspace, entry))
+        entries = [entry_named(journal, each.name) for each in entries]
+        for entry in entries:
+            if not _is_gone(workspace, entry):
+                _refuse(entry, FORGIVABLE, "tried again")
+            _refuse_second(journal, entry)
+        for entry in entries:
+            if entry.phase is Phase.UNKNOWN:
+                journal.lost(entry.id, "a person says that it may be asked for again")
+            journal.forgive(entry.action)
     return tuple(
         Settled(verb="retry", entry=entry_named(journal, entry.name), next=_prospect(workspace, entry)) for entry in entries
     )
@@ -150,7 +172,8 @@ def _refuse(entry: Entry, phases: Sequence[Phase], what: str) -> None:
         return
     remedies = {
         Phase.INTENT: "say `shotbuild recover` first: it looks up what became of it",
-        Phase.SUBMITTED: f"`shotbuild recover` fetches it when it is done, `shotbuild jobs cancel {entry.name}` gives it up",
+        Phase.SUBMITTED: f"`shotbuild recover` fetches it when it is done, `shotbuild jobs cancel {entry.name}` takes it "
+        f"back, `shotbuild recover lost {entry.name} --unchecked` gives it up where its service cannot cancel",
         Phase.FETCHED: "`shotbuild recover` enters it in its shot's ledger",
         Phase.DONE: f"`shotbuild roll {entry.shot}` asks for more takes" if entry.shot else "there is nothing left to do",
         Phase.FAILED: f"`shotbuild recover retry {entry.name}` has it asked for again",
@@ -160,6 +183,26 @@ def _refuse(entry: Entry, phases: Sequence[Phase], what: str) -> None:
         f"{entry.name} {STANDS[entry.phase]}, so it cannot be {what}",
         hint=remedies.get(entry.phase, "a build asks for it again without a word, if the specs still do"),
     )
+
+
+def _is_gone(workspace: Workspace, entry: Entry) -> bool:
+    """Whether it is done, and what it gave is not in the store any more."""
+    blobs = workspace.rooms.blobs
+    given = entry.result.outputs if entry.phase is Phase.DONE and entry.result is not None else ()
+    return not all(blobs.has(digest) for _, digest in given)
+
+
+def _refuse_alive(workspace: Workspace, entry: Entry, lines: Lines) -> None:
+    """Errors: PlanError when the service still knows an operation; ProviderError when it cannot be asked."""
+    assert entry.operation is not None, "what was submitted has an id"
+    service = service_of(workspace, entry.provider)
+    status = service.poll(entry.operation, lines.connect(service))
+    if status.state is not State.GONE:
+        raise PlanError(
+            f"{entry.name} is not lost: {entry.provider} says of it {status.word or status.state.value!r}",
+            hint=f"`shotbuild recover` looks after it, `shotbuild jobs cancel {entry.name}` takes it back, `shotbuild "
+            f"recover lost {entry.name} --unchecked` gives it up all the same, though it may be charged",
+        )
 
 
 def _refuse_second(journal: Journal, entry: Entry) -> None:
@@ -222,7 +265,15 @@ def _prospect(workspace: Workspace, entry: Entry) -> str:
         return f"{again}, {SAME}; now they have errors, which `shotbuild lint` tells"
     for line in told:
         if line.manifest is not None and of_text(line.manifest).sha256 == entry.action:
-            return "its shot has a take of it already, so nothing is asked for" if line.state == CACHED else again
+            if line.state == CACHED:
+                return "its shot has a take of it already, so nothing is asked for"
+            take = rooms.ledgers.recorded(wanted_of(entry)) if line.step.generates else None
+            if take is None:
+                return again
+            return (
+                f"no build asks for it while {take.shot} t{take.number} stands in the ledger, though its bytes are not "
+                f"here: `shotbuild reject {take.name} --why lost` has another one made"
+            )
     if any(line.step.name == entry.step and (line.manifest is None or line.step.fallbacks) for line in told):
         return f"{again}, {SAME}"
     return "the specs no longer ask for exactly this, so no build does"

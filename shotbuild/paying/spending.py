@@ -13,7 +13,7 @@ from shotbuild.engine.journal import OWED, Entry, Phase
 from shotbuild.errors import PlanError, nearest
 from shotbuild.purchasing import caps_of
 from shotbuild.records import Price, ShotState, Take
-from shotbuild.spec.events import operation_of, price_of, whole
+from shotbuild.spec.events import operation_of, paid_of, whole
 from shotbuild.units import Money
 from shotbuild.workspace import Workspace
 
@@ -135,10 +135,8 @@ def _expenses(workspace: Workspace, states: Mapping[str, ShotState]) -> Iterator
             told.add(take.id)
             if key is not None:
                 known.add(key)
-            charged, estimated = price_of(row.cost.charged), price_of(row.cost.estimated)
-            said = charged is not None and charged.amount is not None
-            price = charged if said else estimated
-            if price is None or price.amount == 0:
+            price = paid_of(row)
+            if price.amount == 0:
                 continue  # it was drawn here, and cost nothing
             yield Expense(
                 shot=shot,
@@ -147,7 +145,7 @@ def _expenses(workspace: Workspace, states: Mapping[str, ShotState]) -> Iterator
                 model=row.pin.asked.model if row.pin.asked else "",
                 month=take.made[:7],
                 price=price,
-                charged=said,
+                charged=row.cost.charged is not None and row.cost.charged.amount is not None,
                 under_way=False,
                 wasted=take.video.sha256 in state.rejected,
                 makes=True,

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +18,7 @@ from shotbuild.errors import (
     RateLimited,
 )
 from shotbuild.host.wire import Reply
-from shotbuild.providers.interface import Model, Objection, Rate, Wish
+from shotbuild.providers.interface import Doubt, Model, Objection, Rate, Wish
 from shotbuild.records import Fields, Price
 from shotbuild.spec.fields import written_out
 from shotbuild.units import Size, decimal_text
@@ -32,6 +33,8 @@ STATUSES: Mapping[int, type[ProviderError]] = {
     409: ProviderUnavailable,
 }
 NTSC = Fraction(1000, 1001)
+APART, LATEST = 60, 600
+"""Seconds that the clocks of two machines may be apart, and after which nothing that left is accepted any more."""
 KINDS = (
     (b"\x89PNG\r\n\x1a\n", 0, "image/png", "png"),
     (b"\xff\xd8\xff", 0, "image/jpeg", "jpg"),
@@ -166,6 +169,23 @@ def by_status(reply: Reply, message: str, cause: str | None = None) -> ProviderE
     refused = 400 <= reply.status < 500
     kind = STATUSES.get(reply.status, ProviderRefused if refused else ProviderUnavailable)
     return kind(told, cause=cause)
+
+
+def moment(written: str) -> float | None:
+    """Seconds since 1970 of a time in ISO 8601, UTC where it says no zone; None where it is none."""
+    try:
+        read = datetime.fromisoformat(written)
+    except ValueError:
+        return None
+    return (read if read.tzinfo else read.replace(tzinfo=UTC)).timestamp()
+
+
+def window(doubt: Doubt) -> tuple[float, float]:
+    """When a lost submit was accepted, if it was: the first and the last second since 1970. What a list shows of any other
+    time is somebody else's, however much it looks alike."""
+    left = moment(doubt.since)
+    assert left is not None, "a doubt says when it left"
+    return left - APART, left + LATEST
 
 
 def _seconds(seconds: Fraction) -> str:

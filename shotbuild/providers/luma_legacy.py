@@ -7,7 +7,6 @@ So there are no roles here. Errors are `{detail: text}` with statuses that nobod
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -23,7 +22,7 @@ from shotbuild.errors import (
     VendorFault,
 )
 from shotbuild.host.wire import Body, Http, Reply
-from shotbuild.providers.common import length_for, plain, price_of, rates, ratio_of
+from shotbuild.providers.common import length_for, moment, plain, price_of, rates, ratio_of, window
 from shotbuild.providers.interface import (
     Address,
     Doubt,
@@ -46,8 +45,6 @@ GONE = re.compile(
     r"(unknown|invalid|unsupported|deprecated|retired) model|model\b.*\b(not found|not exist|no longer|deprecated|retired)"
 )
 PAGE, PAGES = 100, 20
-SLACK = timedelta(seconds=60)
-"""How far the clocks of two machines may be apart."""
 
 
 def _model(name: str, hd: str, full: str) -> Model:
@@ -147,13 +144,13 @@ class LumaLegacy:
         return False
 
     def find(self, doubt: Doubt, http: Http) -> Operation | None:
-        earliest, sent = _moment(doubt.since) - SLACK, _body(doubt.request)
+        times, sent = window(doubt), _body(doubt.request)
         found: list[str] = []
         offset = 0
         for _ in range(PAGES):
             page = http.get("generations", {"limit": str(PAGE), "offset": str(offset)}).json
             rows = list(page.rows("generations"))
-            found += [row.word("id") for row in rows if _fits(row, sent, earliest)]
+            found += [row.word("id") for row in rows if _fits(row, sent, times)]
             offset += len(rows)
             if not rows or page.at("has_more") is not True:
                 break
@@ -174,20 +171,16 @@ def _body(request: Request) -> dict[str, Any]:
     }
 
 
-def _fits(row: Body, sent: Mapping[str, Any], earliest: datetime) -> bool:
-    """Whether a generation of the list may be what was sent: the model, the time, and whatever it shows of the request."""
-    try:
-        made = _moment(row.word("created_at"))
-    except ValueError:
+def _fits(row: Body, sent: Mapping[str, Any], times: tuple[float, float]) -> bool:
+    """Whether a generation of the list may be what was sent: the model, the time, the prompt, and whatever else it shows of
+    the request."""
+    made = moment(row.word("created_at"))
+    if made is None or not times[0] <= made <= times[1]:
         return False
-    if made < earliest or (row.word("model") or row.word("request", "model")) != sent["model"]:
+    if (row.word("model") or row.word("request", "model")) != sent["model"]:
         return False
-    return all(row.at("request", name) in (None, value) for name, value in sent.items())
-
-
-def _moment(written: str) -> datetime:
-    moment = datetime.fromisoformat(written)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    shown = all(row.at("request", name) in (None, value) for name, value in sent.items())
+    return shown and row.word("request", "prompt") == sent["prompt"]
 
 
 def _failure(made: Body) -> ProviderError:

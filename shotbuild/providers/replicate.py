@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -26,17 +25,19 @@ from shotbuild.errors import (
     RateLimited,
     VendorFault,
 )
-from shotbuild.host.wire import Body, Http, Part, Reply
+from shotbuild.host.wire import LONGEST_WAIT, Body, Http, Part, Reply
 from shotbuild.providers.common import (
     data_uri,
     file_name,
     kind_of,
     length_for,
+    moment,
     plain,
     price_of,
     rates,
     ratio_of,
     whole_seconds,
+    window,
 )
 from shotbuild.providers.interface import (
     Address,
@@ -326,22 +327,20 @@ class Replicate:
 
     def cancel(self, operation: Operation, http: Http) -> bool:
         reply = http.send("POST", f"v1/predictions/{operation.id}/cancel", allow=(404,))
-        return reply.ok and reply.json.word("status") not in ("succeeded", "failed")
+        # What still runs after this may come to its end all the same: the next look at it says.
+        return reply.ok and STATES.get(reply.json.word("status")) is State.CANCELLED
 
     def find(self, doubt: Doubt, http: Http) -> Operation | None:
-        earliest = _moment(doubt.since)
-        if earliest is None:
-            return None
-        earliest -= timedelta(seconds=60)
+        first, last = window(doubt)
         found: list[str] = []
         page = "v1/predictions"
         for _ in range(PAGES):
             answer = http.get(page).json
-            rows = [(row, _moment(row.word("created_at"))) for row in answer.rows("results")]
+            rows = [(row, moment(row.word("created_at")) or 0) for row in answer.rows("results")]
             # The newest come first.
-            found += [row.word("id") for row, made in rows if made and made >= earliest and _fits(row, doubt)]
+            found += [row.word("id") for row, made in rows if first <= made <= last and _fits(row, doubt)]
             page = answer.word("next")
-            if not page or any(made and made < earliest for _, made in rows):
+            if not page or any(0 < made < first for _, made in rows):
                 return Operation(provider=self.name, id=found[0], submitted="") if len(found) == 1 else None
         return None
 
@@ -487,15 +486,7 @@ def _fields_told(problem: Body) -> str:
 def _wait(reply: Reply, detail: str) -> float | None:
     """Seconds until the limit is lifted: of the header, else of the sentence."""
     match = RESET.search(detail)
-    return reply.wait if reply.wait is not None else float(match[1]) if match else None
-
-
-def _moment(written: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(written)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return reply.wait if reply.wait is not None else min(float(match[1]), LONGEST_WAIT) if match else None
 
 
 def _fits(row: Body, doubt: Doubt) -> bool:
@@ -505,5 +496,5 @@ def _fits(row: Body, doubt: Doubt) -> bool:
     shown = row.at("input")
     if not same or not row.word("id") or row.word("id") in doubt.known:
         return False
-    # Inputs are removed after an hour; files come back under other addresses and are not compared.
-    return not shown or all(row.at("input", name) == value for name, value in _said(request).items())
+    # Inputs are removed after an hour: what shows none may be anybody's. Files come back under other addresses.
+    return bool(shown) and all(row.at("input", name) == value for name, value in _said(request).items())

@@ -438,6 +438,10 @@ class Runway:
         return Address(url=http.get(f"v1/tasks/{operation.id}").json.text("output", 0))
 
     def cancel(self, operation: Operation, http: Http) -> bool:
+        # DELETE takes back what is under way, but wipes out what is done, output and all: looked at first.
+        seen = http.get(f"v1/tasks/{operation.id}", allow=(404,))
+        if STATES.get(seen.json.word("status")) not in (State.QUEUED, State.RUNNING):
+            return False
         return http.send("DELETE", f"v1/tasks/{operation.id}", allow=(404,)).ok
 
     def find(self, doubt: Doubt, http: Http) -> Operation | None:

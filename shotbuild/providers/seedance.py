@@ -6,7 +6,6 @@ public address, so those roles are not offered. What a token costs is not said: 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
@@ -22,7 +21,7 @@ from shotbuild.errors import (
     VendorFault,
 )
 from shotbuild.host.wire import Body, Http, Reply
-from shotbuild.providers.common import data_uri, length_for, plain, price_of, rates, ratio_of
+from shotbuild.providers.common import data_uri, length_for, plain, price_of, rates, ratio_of, window
 from shotbuild.providers.interface import (
     Address,
     Doubt,
@@ -216,12 +215,12 @@ class Seedance:
         return http.send("DELETE", f"{TASKS}/{operation.id}", allow=(400, 404, 409)).ok
 
     def find(self, doubt: Doubt, http: Http) -> Operation | None:
-        since = datetime.fromisoformat(doubt.since).timestamp() - 60
+        first, last = window(doubt)
         asked = _asked(MODELS[doubt.request.model], doubt.request)
         fitting = [
             row.text("id")
             for row in _listed(doubt.request.model, http)
-            if (row.number("created_at") or 0) >= since
+            if first <= (row.number("created_at") or 0) <= last
             and row.word("id") not in doubt.known
             and row.word("model") == doubt.request.model
             and all(row.at(name) in (None, asked[name]) for name in SHOWN if name in asked)

@@ -208,6 +208,10 @@ class Topaz:
         return Address(url=http.get(f"video/{operation.id}/status").json.text("download", "url"))
 
     def cancel(self, operation: Operation, http: Http) -> bool:
+        # What DELETE does to what is done already, its document does not say: looked at first.
+        seen = http.get(f"video/{operation.id}/status", allow=(404,))
+        if STATES.get(seen.json.word("status")) not in (State.QUEUED, State.RUNNING):
+            return False
         return http.send("DELETE", f"video/{operation.id}", allow=(400, 404)).ok
 
     def find(self, doubt: Doubt, http: Http) -> Operation | None:

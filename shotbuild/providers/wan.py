@@ -7,7 +7,6 @@ Clips and sounds are not offered yet.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
@@ -23,7 +22,7 @@ from shotbuild.errors import (
     VendorFault,
 )
 from shotbuild.host.wire import Body, Http, Part, Reply
-from shotbuild.providers.common import file_name, kind_of, length_for, plain, price_of, rates, ratio_of
+from shotbuild.providers.common import file_name, kind_of, length_for, plain, price_of, rates, ratio_of, window
 from shotbuild.providers.interface import (
     Address,
     Doubt,
@@ -205,14 +204,14 @@ class Wan:
         return http.send("POST", f"tasks/{operation.id}/cancel", allow=(400, 404, 409)).ok
 
     def find(self, doubt: Doubt, http: Http) -> Operation | None:
-        since = (datetime.fromisoformat(doubt.since).timestamp() - 60) * 1000
+        first, last = window(doubt)
         fitting = [
             row.text("task_id")
             for row in _listed(doubt.request.model, http)
-            if (row.number("gmt_create") or 0) >= since
+            if first <= (row.number("gmt_create") or 0) / 1000 <= last
             and row.word("task_id") not in doubt.known
             and row.word("model_name") == doubt.request.model
-            and _prompt(row, http) in ("", doubt.request.prompt)
+            and _prompt(row, http) == doubt.request.prompt
         ]
         return Operation(provider=self.name, id=fitting[0], submitted="") if len(fitting) == 1 else None
 
@@ -273,8 +272,14 @@ def _listed(model: str, http: Http) -> Iterator[Body]:
 
 
 def _prompt(row: Body, http: Http) -> str:
-    """The list is of the whole account and shows no prompt; a task that is done does."""
-    return http.get(f"tasks/{row.text('task_id')}").json.word("output", "orig_prompt")
+    """The list is of the whole account and shows no prompt; a task that is done does. Errors: ProviderUnavailable while it
+    is under way: it may be somebody else's, and is asked after again."""
+    task = http.get(f"tasks/{row.text('task_id')}").json
+    word, prompt = task.text("output", "task_status"), task.word("output", "orig_prompt")
+    if not prompt and STATES.get(word, State.RUNNING) in (State.QUEUED, State.RUNNING):
+        cause = f"{row.text('task_id')} is {word}, and shows its prompt when it is done"
+        raise ProviderUnavailable("DashScope does not say yet whose task this is", cause=cause)
+    return prompt
 
 
 def _failure(task: Body) -> ProviderError:

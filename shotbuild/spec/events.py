@@ -18,6 +18,7 @@ from shotbuild.errors import Location, SpecError
 from shotbuild.records import (
     APPROVE,
     DECISIONS,
+    FREE,
     MOVE,
     PICK,
     REJECT,
@@ -214,6 +215,12 @@ def price_of(row: PriceRow | None) -> Price | None:
         return None
     amount = None if row.amount is None else exact(row.amount)
     return Price(amount=amount, currency=row.currency, exact=row.exact)
+
+
+def paid_of(row: Whole) -> Price:
+    """What a take cost: what was charged where the service said that, else what was estimated; free where nobody said."""
+    charged, estimated = price_of(row.cost.charged), price_of(row.cost.estimated)
+    return charged if charged is not None and charged.amount is not None else estimated or charged or FREE
 
 
 def operation_of(row: OperationRow | None) -> Operation | None:

@@ -25,6 +25,7 @@ from unittest import SkipTest
 
 from shotbuild.digest import of_file
 from shotbuild.errors import (
+    BadTake,
     Cancelled,
     DailyCap,
     FateUnknown,
@@ -461,6 +462,15 @@ class _Desk:
                 return status
         raise AssertionError(f"it still ran after {POLLS} looks")
 
+    def found(self, doubt: Doubt) -> Operation | None:
+        """What a lost submit became. Some services show only of what is done what it was made of."""
+        for _ in range(POLLS):
+            try:
+                return _timed(lambda: self.service.find(doubt, self.line()))
+            except ProviderUnavailable:
+                continue
+        raise AssertionError(f"it still could not tell after {POLLS} looks")
+
     def fetched(self, operation: Operation, into: Path) -> bytes:
         address = _timed(lambda: self.service.locate(operation, self.line()))
         if address.content is not None:
@@ -566,6 +576,8 @@ class ServiceContract(ProviderContract):
             for content in (b"", b"null", b"[]", b'"no"', b"{", b'{"error": 7}', b'{"error": [{"a": null}]}', b"\xff\xfe"):
                 error = service.fault(Reply(status, {}, content, service.name))
                 assert error is None or isinstance(error, ProviderError), f"{status} {content!r}: {error!r}"
+                # Such an answer to a submit would have to mean that it was accepted.
+                assert not isinstance(error, VendorFault | BadTake), f"{status} {content!r}: {type(error).__name__}"
 
     # --- what is lost -------------------------------------------------------------------------------------------------
 
@@ -581,7 +593,7 @@ class ServiceContract(ProviderContract):
             if desk.service.finds is Finds.NO:
                 return
             doubt = self._doubt(desk, request, since, frozenset())
-            found = _timed(lambda: desk.service.find(doubt, desk.line()))
+            found = desk.found(doubt)
             assert found is not None, "what was accepted is not found"
             assert found.provider == desk.service.name
             assert desk.ended(found).state is State.DONE
@@ -599,8 +611,19 @@ class ServiceContract(ProviderContract):
                 raise SkipTest("the server loses no answers")
             assert isinstance(_raised(lambda: desk.submit(request)), FateUnknown | ProviderUnavailable)
             doubt = self._doubt(desk, request, since, frozenset({other.id}))
-            assert desk.service.find(doubt, desk.line()) is None, "it takes another take's operation for its own"
+            assert desk.found(doubt) is None, "it takes another take's operation for its own"
             assert desk.server.paid == 1
+
+    def test_what_was_accepted_at_another_time_is_not_what_was_lost(self) -> None:
+        """Whoever shares the account may have asked for the very same, long before or long after."""
+        with self._desk() as desk, TemporaryDirectory() as folder:
+            if desk.service.finds is not Finds.BY_LIST:
+                raise SkipTest("it looks for ids of its own, not in a list")
+            request = self.request(Path(folder))
+            desk.submit(request)
+            for since in (_now(-3600), _now(3600)):
+                doubt = self._doubt(desk, request, since, frozenset())
+                assert desk.found(doubt) is None, "it takes what was accepted at another time for its own"
 
     # --- while it runs ------------------------------------------------------------------------------------------------
 
@@ -638,6 +661,14 @@ class ServiceContract(ProviderContract):
                 status = desk.ended(operation)
                 assert status.state in (State.CANCELLED, State.FAILED, State.GONE), status
             assert desk.server.paid == 1
+
+    def test_cancelling_what_is_done_is_too_late_and_leaves_it_there(self) -> None:
+        with self._desk() as desk, TemporaryDirectory() as folder:
+            operation = desk.submit(self.request(Path(folder)))
+            desk.ended(operation)
+            assert _timed(lambda: desk.service.cancel(operation, desk.line())) is False, "a take that is paid for is given up"
+            assert desk.ended(operation).state is State.DONE, "a take that is paid for was taken away"
+            assert desk.fetched(operation, Path(folder) / "take"), "a take that is paid for was taken away"
 
     # --- it keeps nothing ---------------------------------------------------------------------------------------------
 
@@ -737,8 +768,8 @@ def _kept(service: Service) -> bytes:
     return pickle.dumps(service)
 
 
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 1))
+def _now(later: float = -1) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + later))
 
 
 def _listing(folder: Path) -> set[str]:

@@ -137,7 +137,9 @@ def test_what_is_not_cancelled_is_1_and_says_that_nothing_changed(tmp_path: Path
         (["recover", "adopt", "op1"], "recover adopt OP ID"),
         (["recover", "lots", "op1"], "recover lost OP"),
         (["recover", "lost", "op1", "op2"], "recover lost OP"),
-        (["recover", "lost", "op1", "--unchecked"], "adopt"),
+        (["recover", "retry", "op1", "--unchecked"], "adopt"),
+        (["recover", "retry", "op1", "--unpaid"], "recover lost OP --unpaid"),
+        (["recover", "lost", "op1", "--unpaid", "--unchecked"], "do not go together"),
         (["recover", "retry", "op3"], "no operation is called 'op3'"),
         (["cost", "--by", "shots"], "--by shot"),
         (["cost", "nothing"], "no shot or sequence"),
@@ -193,6 +195,24 @@ def test_each_word_of_a_person_says_what_the_next_build_does(film: Film, call: C
     (said,) = document(call(film.root, "recover", "retry", "--json", "--", *failed(film)))["said"]
     assert said["verb"] == "retry"
     assert said["next"]
+
+
+def test_what_was_not_billed_is_said_to_count_for_nothing(film: Film, call: Call) -> None:
+    name, _ = lost_one(film)
+    ran = call(film.root, "recover", "lost", name, "--unpaid")
+    assert ran.code == 0
+    assert "nothing is counted as possibly spent" in ran.out
+
+
+def test_what_is_given_up_while_it_runs_is_warned_of(film: Film, call: Call) -> None:
+    running(film)
+    refused = call(film.root, "recover", "lost", "op1")
+    assert refused.code == 2
+    assert "is not lost" in refused.err
+    ran = call(film.root, "recover", "lost", "op1", "--unchecked")
+    assert ran.code == 0
+    assert "op1 may still be made by runway, and charged for" in ran.err
+    assert "stay counted" in ran.out
 
 
 def failed(film: Film) -> list[str]:

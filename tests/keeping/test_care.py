@@ -5,17 +5,20 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from shotbuild.cli import store as commands
 from shotbuild.digest import of_file
+from shotbuild.engine.journal import Intent, Journal
 from shotbuild.errors import BytesLost, PlanError, StoreError
 from shotbuild.host import files
 from shotbuild.keeping import care
 from shotbuild.keeping.care import Named
-from shotbuild.records import ActionResult, Digest
+from shotbuild.records import ActionResult, Digest, Price
 from shotbuild.rooms import Rooms
 from tests.fakes import SMALL, Count, fake_workspace, write_project
 
@@ -389,14 +392,49 @@ def test_what_a_damaged_or_newer_line_names_stays(root: Path) -> None:
     assert blob(root, first).exists()
 
 
-def test_what_generate_gave_is_not_free_though_another_stage_gave_the_same(root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("stage", ["generate", "enhance"])
+def test_what_a_provider_gave_is_not_free_though_another_stage_gave_the_same(root: Path, tmp_path: Path, stage: str) -> None:
     opened = rooms(root)
     same, record = (opened.blobs.adopt(write_project(tmp_path, {"x": text}) / "x") for text in ("same bytes", "{}"))
     both = ActionResult(outputs=(("o", same),), milliseconds=1, record=record)
-    for number, stage in enumerate(("generate", "conform")):
-        opened.actions.put(f"{number}", both, json.dumps({"recipe": {"stage": stage}}))
+    for number, name in enumerate((stage, "conform")):
+        opened.actions.put(f"{number}", both, json.dumps({"recipe": {"stage": name}}))
     found = care.sweep(rooms(root), set, takes=False, delete=False)
     assert {same, record} <= {row.digest for row in found.takes}
+
+
+def asked(root: Path, tmp_path: Path) -> tuple[Journal, dict[str, Digest], ActionResult]:
+    """An operation of a recipe that no spec asks for, its bytes, which the action cache takes for free, and its result."""
+    opened = rooms(root)
+    mine = {text: opened.blobs.adopt(write_project(tmp_path, {"x": text}) / "x") for text in ("frame", "clip", "record")}
+    price = Price(amount=Fraction(1), currency="USD", exact=False)
+    opened.journal.reserve(
+        Intent(
+            action="a", wanted=json.dumps({"inputs": [["first", mine["frame"].sha256, 5]]}), step="s/up", shot="s",
+            sequences=(), provider="topaz", model="m", client="c", build="b", sent="{}", price=price, at_once=None,
+        ),
+        (),
+    )  # fmt: skip
+    result = ActionResult(outputs=(("o", mine["clip"]),), milliseconds=1, record=mine["record"])
+    given = replace(result, outputs=(*result.outputs, ("f", mine["frame"])))
+    opened.actions.put("k", given, json.dumps({"recipe": {"stage": "conform"}}))
+    return opened.journal, mine, result
+
+
+def test_what_an_operation_under_way_reads_and_gave_never_goes(root: Path, tmp_path: Path) -> None:
+    journal, mine, result = asked(root, tmp_path)
+    journal.fetched(1, result, "")
+    assert swept(root, takes=True).deleted == ()
+    journal.doubtful(1, "the answer was lost", "")
+    assert mine["frame"] not in {row.digest for row in swept(root, takes=True, delete=False).takes}
+
+
+def test_what_was_paid_for_and_is_done_goes_only_when_takes_are_meant(root: Path, tmp_path: Path) -> None:
+    journal, mine, result = asked(root, tmp_path)
+    journal.fetched(1, result, "")
+    journal.done(1)
+    assert {row.digest for row in swept(root).deleted} == {mine["frame"]}
+    assert {row.digest for row in swept(root, takes=True).deleted} == {mine["clip"], mine["record"]}
 
 
 def test_while_a_build_runs_nothing_is_deleted_and_its_leftovers_do_not_count(root: Path) -> None:

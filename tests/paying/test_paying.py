@@ -1,19 +1,29 @@
 """What is under way is seen, cancelled, collected and cleared up, against two vendors' servers; nothing is paid twice."""
 
-from collections.abc import Iterator
+import json
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from shotbuild.engine.journal import Entry, Phase
-from shotbuild.errors import KeyRefused, PlanError, ProviderRefused
+from shotbuild.engine.journal import Cap, Entry, Phase
+from shotbuild.engine.operations import Line
+from shotbuild.errors import Cancelled, KeyRefused, PlanError, ProviderRefused
 from shotbuild.host import files
 from shotbuild.paying.cancel import cancel
 from shotbuild.paying.collect import Fate
 from shotbuild.paying.named import entry_named
 from shotbuild.paying.recover import Recovered, Settled, adopt, looking_for, lost, recover, retry
+from shotbuild.providers.interface import Service
 from shotbuild.purchasing import Lines
+from shotbuild.units import Money
 from tests.servers import kling, runway, topaz
 from tests.servers.clips import clip
 from tests.servers.service import Fault, VendorServer, environment
@@ -69,6 +79,16 @@ def recovered(film: Film) -> Recovered:
 def adopted(film: Film, entry: Entry, found: str, *, unchecked: bool = False) -> Settled:
     with closing(Lines()) as lines:
         return adopt(film.open(), entry.name, found, lines, unchecked=unchecked)
+
+
+def given_up(film: Film, entry: Entry, *, unpaid: bool = False, unchecked: bool = False) -> Settled:
+    with closing(Lines()) as lines:
+        return lost(film.open(), entry.name, lines, unpaid=unpaid, unchecked=unchecked)
+
+
+def counted(film: Film) -> Fraction:
+    """What counts against a budget."""
+    return film.open().rooms.journal.owed(Cap(of="the project", limit=Money(Fraction(1000), "USD")))
 
 
 def entry_of(film: Film, number: int = 1) -> Entry:
@@ -221,6 +241,64 @@ def test_nothing_left_behind_is_nothing_found(film: Film) -> None:
     assert server(film).asked == []
 
 
+@pytest.mark.parametrize("part", [{"recipe": {"pins": []}}, {"use": ["runway"]}, {"recipe": {"pins": [], "stage": "x"}}])
+def test_a_row_that_makes_no_sense_is_left_and_the_others_are_looked_at(tmp_path: Path, part: dict[str, Any]) -> None:
+    with filming(tmp_path / "film", runway.VENDOR, shots=2) as film:
+        server(film).always.add(Fault.POLL_STALL)
+        film.build()
+        server(film).always.clear()
+        finish(film)
+        said = json.loads(entry_of(film).wanted)
+        recipe = {"recipe": said["recipe"] | part["recipe"]} if "recipe" in part else {}
+        with closing(sqlite3.connect(film.root / ".shotbuild/journal.db")) as database, database:
+            text = json.dumps(said | part | recipe)
+            database.execute("UPDATE operations SET wanted = ? WHERE id = 1", (text,))
+        first, second = recovered(film).collected
+        assert first.fate is Fate.LEFT
+        assert "op1 makes no sense" in str(first.error)
+        assert second.fate is Fate.COLLECTED
+        assert entry_of(film).phase is Phase.SUBMITTED
+
+
+def test_what_was_fetched_and_names_no_bytes_is_left(film: Film) -> None:
+    film.build()
+    entry = entry_of(film)
+    assert entry.result is not None
+    (film.root / "takes/sh010.jsonl").unlink()
+    film.open().rooms.journal.fetched(1, replace(entry.result, outputs=()), "")
+    (each,) = recovered(film).collected
+    assert each.fate is Fate.LEFT
+    assert entry_of(film).phase is Phase.FETCHED
+
+
+def test_a_look_that_is_interrupted_waits_for_no_download(film: Film) -> None:
+    under_way(film)
+    finish(film)
+    stopped: list[bool] = []
+
+    class Interrupted(Lines):
+        """Ctrl-C comes while an output is fetched; the download ends when it is told to, or after a minute."""
+
+        def connect(self, service: Service, before: Callable[[str], None] | None = None) -> Line:
+            line = super().connect(service, before)
+            vars(line)["fetch"] = fetch
+            return line
+
+    def fetch(url: str, into: Path, *, bare: bool, stop: Callable[[], bool]) -> object:
+        signal.raise_signal(signal.SIGINT)
+        until = time.monotonic() + 20
+        while not stop() and time.monotonic() < until:
+            time.sleep(0.01)
+        stopped.append(stop())
+        raise Cancelled("the build was stopped")
+
+    with closing(Interrupted()) as lines, pytest.raises(KeyboardInterrupt):
+        recover(film.open(), lines)
+    assert stopped == [True]
+    assert entry_of(film).phase is Phase.SUBMITTED
+    assert [each.fate for each in recovered(film).collected] == [Fate.COLLECTED]
+
+
 # --- what a person says ---------------------------------------------------------------------------------------------------
 
 
@@ -289,12 +367,84 @@ def test_an_unchecked_id_is_believed(film: Film) -> None:
 
 def test_a_lost_one_may_be_asked_for_again_and_stays_counted(film: Film) -> None:
     entry = in_doubt(film)
-    settled = lost(film.open(), entry.name)
+    settled = given_up(film, entry)
     assert settled.entry.phase is Phase.LOST
+    assert settled.entry.owed == entry.price
     assert "asks for it again" in settled.next
     assert film.build().failed == ()
     assert server(film).paid == 2
     assert [each.phase for each in film.entries()] == [Phase.LOST, Phase.DONE]
+
+
+def test_what_was_not_billed_is_counted_no_more(film: Film) -> None:
+    entry = in_doubt(film)
+    assert counted(film) == entry.price.amount
+    settled = given_up(film, entry, unpaid=True)
+    assert settled.entry.owed.amount == 0
+    assert settled.entry.owed.currency == entry.price.currency
+    assert counted(film) == 0
+
+
+def test_what_was_not_billed_and_is_found_after_all_is_counted_again(film: Film) -> None:
+    entry = in_doubt(film)
+    given_up(film, entry, unpaid=True)
+    (job,) = server(film).jobs.values()
+    assert adopted(film, entry, job.id, unchecked=True).entry.phase is Phase.SUBMITTED
+    assert counted(film) == entry.price.amount
+
+
+def test_what_runs_where_nothing_can_be_cancelled_is_given_up_unchecked_with_a_warning(kling_film: Film) -> None:
+    film = kling_film
+    entry = under_way(film)
+    with pytest.raises(PlanError) as alive:
+        given_up(film, entry)
+    assert "op1 is not lost" in alive.value.message
+    with pytest.raises(PlanError):
+        given_up(film, entry, unpaid=True, unchecked=True)
+    assert entry_of(film).phase is Phase.SUBMITTED
+    assert given_up(film, entry, unchecked=True).entry.phase is Phase.LOST
+    assert any("op1 may still be made by kling, and charged for" in told for told in film.told)
+    assert counted(film) == entry.price.amount
+    assert film.build().failed == ()
+    assert server(film).paid == 2
+
+
+def test_what_its_service_knows_no_more_is_given_up_without_another_word(kling_film: Film) -> None:
+    film = kling_film
+    entry = under_way(film)
+    for job in server(film).jobs.values():
+        job.fault = Fault.POLL_GONE
+    assert given_up(film, entry).entry.phase is Phase.LOST
+    assert not any("charged for" in told for told in film.told)
+
+
+def test_what_is_done_and_no_longer_here_may_be_tried_again(film: Film) -> None:
+    film.build()
+    (take,) = film.takes()
+    film.work.rooms.blobs.remove(take.video)
+    (settled,) = retry(film.open(), ["op1"])
+    assert settled.entry.phase is Phase.DONE
+    assert f"shotbuild reject {take.name} --why lost" in settled.next
+    (film.root / "takes/sh010.jsonl").unlink()
+    (settled,) = retry(film.open(), ["op1"])
+    assert "asks for it again" in settled.next
+    assert server(film).paid == 1
+    assert film.build().failed == ()
+    assert server(film).paid == 2
+
+
+def test_several_attempts_at_the_same_are_forgiven_together_and_not_while_a_build_has_it(film: Film) -> None:
+    server(film).always.add(Fault.POLL_FAULT)
+    film.fails()
+    server(film).always.clear()
+    lock = files.try_lock(film.work.rooms.folder("locks") / f"{entry_of(film).action}.lock")
+    assert lock is not None
+    with pytest.raises(PlanError) as busy:
+        retry(film.open(), ["op1", "op2"])
+    assert "a build is looking after op1" in busy.value.message
+    lock.release()
+    assert len(retry(film.open(), ["op1", "op2", "op3"])) == 3
+    assert film.build().failed == ()
 
 
 def test_retry_forgives_what_failed_as_often_as_it_may(film: Film) -> None:
@@ -321,7 +471,6 @@ def test_retry_of_an_unknown_one_lets_the_next_build_ask(film: Film) -> None:
 def test_words_that_make_no_sense_change_nothing(film: Film) -> None:
     under_way(film)
     for say in (
-        lambda: lost(film.open(), "op1"),
         lambda: retry(film.open(), ["op1"]),
         lambda: adopted(film, entry_of(film), "some-id"),
     ):
@@ -330,7 +479,7 @@ def test_words_that_make_no_sense_change_nothing(film: Film) -> None:
         assert "under way" in refused.value.message
     finish(film)
     film.build()
-    for say in (lambda: lost(film.open(), "op1"), lambda: retry(film.open(), ["op1"])):
+    for say in (lambda: given_up(film, entry_of(film)), lambda: retry(film.open(), ["op1"])):
         with pytest.raises(PlanError) as refused:
             say()
         assert "is done" in refused.value.message
@@ -348,7 +497,7 @@ def test_the_next_build_is_told_from_the_specs_of_now(film: Film) -> None:
     entry = in_doubt(film)
     spec = film.root / "specs/film.yaml"
     spec.write_text(spec.read_text().replace("dawn", "noon"))
-    assert "no longer ask" in lost(film.open(), entry.name).next
+    assert "no longer ask" in given_up(film, entry).next
 
 
 # --- cancelling -----------------------------------------------------------------------------------------------------------
@@ -383,7 +532,7 @@ def test_only_what_has_an_id_and_runs_can_be_cancelled(film: Film) -> None:
         with pytest.raises(PlanError) as unknown:
             cancel(film.open(), entry, lines)
         assert "no id" in unknown.value.message
-        lost(film.open(), entry.name)
+        given_up(film, entry)
         film.build()
         with pytest.raises(PlanError) as done:
             cancel(film.open(), entry_of(film, 2), lines)

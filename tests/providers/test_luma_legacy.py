@@ -233,6 +233,20 @@ def test_what_is_older_than_a_minute_before_is_not_it(tmp_path: Path) -> None:
         assert LUMA.find(doubt(asked, since=left + 59), driver.connection()) is not None
 
 
+def test_what_is_younger_than_ten_minutes_after_is_not_it(tmp_path: Path) -> None:
+    with driving(VENDOR) as driver:
+        asked = request(VENDOR, tmp_path)
+        left = driver.server.jobs[lost(driver, asked)].created
+        assert LUMA.find(doubt(asked, since=left - 599), driver.connection()) is not None
+        assert LUMA.find(doubt(asked, since=left - 601), driver.connection()) is None
+
+
+@pytest.mark.parametrize("shown", [None, {}, {"model": "ray-2"}])
+def test_a_row_that_does_not_show_what_was_asked_may_be_anybodys(tmp_path: Path, shown: Any) -> None:
+    row = {"id": "1", "model": "ray-2", "created_at": datetime.now(UTC).isoformat(), "request": shown}
+    assert LUMA.find(doubt(request(VENDOR, tmp_path)), Said({"generations": [row]})) is None
+
+
 def test_every_page_of_the_list_is_read(tmp_path: Path) -> None:
     with driving(VENDOR) as driver:
         asked = request(VENDOR, tmp_path)

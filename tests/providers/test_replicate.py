@@ -20,14 +20,14 @@ from shotbuild.errors import (
     VendorFault,
 )
 from shotbuild.host.network import Payment
-from shotbuild.host.wire import Reply
+from shotbuild.host.wire import LONGEST_WAIT, Reply
 from shotbuild.providers.common import data_uri
 from shotbuild.providers.interface import Doubt, Request, State, Wish, request_fields
 from shotbuild.providers.replicate import MODELS, Replicate
 from shotbuild.records import Fields, Operation, Pin, Price, fields
 from tests.providers.driving import Driver, driving, request
 from tests.servers.clips import clip
-from tests.servers.replicate import SHA, VENDOR
+from tests.servers.replicate import SHA, VENDOR, ReplicateServer
 from tests.servers.service import Fault
 
 SERVICE = Replicate()
@@ -289,6 +289,18 @@ def test_what_runs_can_be_taken_back_and_what_is_done_cannot(tmp_path: Path) -> 
         assert not SERVICE.cancel(Operation(provider="replicate", id="nothing", submitted=""), driver.connection())
 
 
+@pytest.mark.parametrize(
+    ("word", "back"), [("canceled", True), ("aborted", True), ("processing", False), ("succeeded", False), ("", False)]
+)
+def test_only_what_says_that_it_was_taken_back_was(word: str, back: bool) -> None:
+    class Line:
+        def send(self, *_: Any, **__: Any) -> Reply:
+            return Reply(200, {}, json.dumps({"status": word}).encode())
+
+    line: Any = Line()
+    assert SERVICE.cancel(Operation(provider="replicate", id="a", submitted=""), line) is back
+
+
 def doubt(wanted: Request, *, ago: float = 1, known: frozenset[str] = frozenset()) -> Doubt:
     since = (datetime.now(UTC) - timedelta(seconds=ago)).isoformat()
     return Doubt(request=wanted, sent={}, since=since, known=known)
@@ -316,11 +328,29 @@ def test_only_one_that_fits_is_found(tmp_path: Path) -> None:
         assert SERVICE.find(doubt(replace(wanted, model="bytedance/seedance-2.0")), line()) is None
         assert SERVICE.find(doubt(wanted, known=frozenset({first.id})), line()) is None
         assert SERVICE.find(doubt(wanted, ago=-120), line()) is None
+        assert SERVICE.find(doubt(wanted, ago=590), line()) is not None
+        assert SERVICE.find(doubt(wanted, ago=610), line()) is None
         second = SERVICE.submit(wanted, line())
         assert SERVICE.find(doubt(wanted), line()) is None
         found = SERVICE.find(doubt(wanted, known=frozenset({first.id})), line())
         assert found is not None
         assert found.id == second.id
+
+
+def test_a_prediction_whose_inputs_were_removed_may_be_anybodys(tmp_path: Path) -> None:
+    with driving(VENDOR) as driver:
+        wanted = request(VENDOR, tmp_path)
+        SERVICE.submit(wanted, driver.connection())
+        assert isinstance(driver.server, ReplicateServer)
+        driver.server.removed = True
+        assert SERVICE.find(doubt(wanted), driver.connection()) is None
+
+
+def test_a_time_that_a_sentence_names_is_at_most_a_week() -> None:
+    detail = f"Your rate limit resets in ~{'9' * 400}s."
+    error = SERVICE.fault(Reply(429, {}, json.dumps({"detail": detail}).encode()))
+    assert isinstance(error, RateLimited)
+    assert error.wait == LONGEST_WAIT
 
 
 def test_the_list_is_read_no_further_than_the_submit(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import typing
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from itertools import product
@@ -230,6 +231,15 @@ def test_a_cancelled_task_says_so(tmp_path: Path) -> None:
         operation = VENDOR.service.submit(request(VENDOR, tmp_path), driver.connection())
         assert VENDOR.service.cancel(operation, driver.connection())
         assert driver.until_done(operation).state is State.CANCELLED
+
+
+def test_what_is_done_is_never_deleted(tmp_path: Path) -> None:
+    with driving(VENDOR, polls=0) as driver:
+        operation, _ = driver.take(request(VENDOR, tmp_path), tmp_path / "take.mp4")
+        assert VENDOR.service.cancel(operation, driver.connection()) is False
+        assert VENDOR.service.cancel(replace(operation, id="nothing"), driver.connection()) is False
+        assert all(asked.method != "DELETE" for asked in driver.server.asked)
+        assert VENDOR.service.poll(operation, driver.connection()).state is State.DONE
 
 
 def test_an_expired_address_is_asked_for_again(tmp_path: Path) -> None:

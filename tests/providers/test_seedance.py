@@ -223,6 +223,8 @@ def test_a_lost_submit_is_found_when_only_one_fits(driver: Driver, tmp_path: Pat
     twin = SERVICE.submit(asked, driver.connection())
     assert SERVICE.find(doubt(asked), driver.connection()) is None
     assert SERVICE.find(doubt(asked, twin.id, other.id), driver.connection()) == operation
+    assert SERVICE.find(doubt(asked, twin.id, other.id, ago=590), driver.connection()) == operation
+    assert SERVICE.find(doubt(asked, twin.id, other.id, ago=610), driver.connection()) is None
     driver.server.jobs[operation.id].created -= 3600
     assert SERVICE.find(doubt(asked, twin.id), driver.connection()) is None
     assert driver.server.asked[-1].query["filter.model"] == VENDOR.model

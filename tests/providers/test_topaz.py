@@ -303,14 +303,16 @@ def test_a_request_that_is_not_known_any_more_is_gone(tmp_path: Path) -> None:
 
 
 def test_cancelling_is_in_time_until_it_is_done(tmp_path: Path) -> None:
-    with driving(VENDOR, polls=0) as driver:
+    with driving(VENDOR, polls=1) as driver:
         made = request(VENDOR, tmp_path)
         first = TOPAZ.submit(made, driver.connection())
         assert TOPAZ.cancel(first, driver.connection())
         assert driver.until_done(first).state is State.CANCELLED
         second = TOPAZ.submit(made, driver.connection())
         driver.until_done(second)
+        before = len(driver.server.asked)
         assert not TOPAZ.cancel(second, driver.connection())
+        assert [asked.method for asked in driver.server.asked[before:]] == ["GET"]
 
 
 def test_an_expired_address_is_asked_for_again(tmp_path: Path) -> None:

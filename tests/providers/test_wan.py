@@ -41,6 +41,13 @@ def driver() -> Iterator[Driver]:
         yield made
 
 
+@pytest.fixture
+def quick() -> Iterator[Driver]:
+    """Whose tasks are done at the first look: only then they show their prompt."""
+    with driving(VENDOR, polls=0) as made:
+        yield made
+
+
 def paid_body(driver: Driver) -> dict[str, Any]:
     body: dict[str, Any] = next(iter(driver.server.jobs.values())).request.body
     return body
@@ -209,42 +216,59 @@ def test_only_what_is_pending_is_taken_back(driver: Driver, tmp_path: Path) -> N
     assert SERVICE.poll(operation, driver.connection()).state is State.CANCELLED
 
 
-def doubt(asked: Request, *known: str) -> Doubt:
-    since = (datetime.now(UTC) - timedelta(seconds=5)).isoformat()
+def doubt(asked: Request, *known: str, ago: int = 5) -> Doubt:
+    since = (datetime.now(UTC) - timedelta(seconds=ago)).isoformat()
     return Doubt(request=asked, sent={}, since=since, known=frozenset(known))
 
 
-def test_a_lost_submit_is_found_when_only_one_fits(driver: Driver, tmp_path: Path) -> None:
+def test_a_lost_submit_is_found_when_only_one_fits(quick: Driver, tmp_path: Path) -> None:
     asked = request(VENDOR, tmp_path)
-    SERVICE.submit(request(replace(VENDOR, model="wan2.6-t2v"), tmp_path), driver.connection())
-    assert SERVICE.find(doubt(asked), driver.connection()) is None
-    operation = SERVICE.submit(asked, driver.connection())
-    assert SERVICE.find(doubt(asked), driver.connection()) == operation
-    assert SERVICE.find(doubt(asked, operation.id), driver.connection()) is None
-    twin = SERVICE.submit(asked, driver.connection())
-    assert SERVICE.find(doubt(asked), driver.connection()) is None
-    assert SERVICE.find(doubt(asked, twin.id), driver.connection()) == operation
-    driver.server.jobs[operation.id].created -= 3600
-    assert SERVICE.find(doubt(asked, twin.id), driver.connection()) is None
+    SERVICE.submit(request(replace(VENDOR, model="wan2.6-t2v"), tmp_path), quick.connection())
+    assert SERVICE.find(doubt(asked), quick.connection()) is None
+    operation = SERVICE.submit(asked, quick.connection())
+    assert SERVICE.find(doubt(asked), quick.connection()) == operation
+    assert SERVICE.find(doubt(asked, operation.id), quick.connection()) is None
+    twin = SERVICE.submit(asked, quick.connection())
+    assert SERVICE.find(doubt(asked), quick.connection()) is None
+    assert SERVICE.find(doubt(asked, twin.id), quick.connection()) == operation
+    assert SERVICE.find(doubt(asked, twin.id, ago=590), quick.connection()) == operation
+    assert SERVICE.find(doubt(asked, twin.id, ago=610), quick.connection()) is None
+    quick.server.jobs[operation.id].created -= 3600
+    assert SERVICE.find(doubt(asked, twin.id), quick.connection()) is None
 
 
-def test_a_long_list_is_read_to_its_end(driver: Driver, tmp_path: Path) -> None:
+def test_a_long_list_is_read_to_its_end(quick: Driver, tmp_path: Path) -> None:
     asked = request(VENDOR, tmp_path)
-    operation = SERVICE.submit(asked, driver.connection())
-    job = driver.server.jobs[operation.id]
+    operation = SERVICE.submit(asked, quick.connection())
+    job = quick.server.jobs[operation.id]
     names = [f"t-{number}" for number in range(60)]
     jobs = {name: type(job)(name, job.request, 0, b"") for name in names}
-    driver.server.jobs = {**jobs, operation.id: job}
-    assert SERVICE.find(doubt(asked, *names), driver.connection()) == operation
+    quick.server.jobs = {**jobs, operation.id: job}
+    assert SERVICE.find(doubt(asked, *names), quick.connection()) == operation
 
 
-def test_a_task_of_somebody_else_is_not_ours(driver: Driver, tmp_path: Path) -> None:
-    _, status = driver.take(request(VENDOR, tmp_path, prompt="A harbour."), tmp_path / "take.mp4")
+def test_a_task_of_somebody_else_is_not_ours(quick: Driver, tmp_path: Path) -> None:
+    _, status = quick.take(request(VENDOR, tmp_path, prompt="A harbour."), tmp_path / "take.mp4")
     assert status.state is State.DONE
     asked = request(VENDOR, tmp_path)
-    assert SERVICE.find(doubt(asked), driver.connection()) is None
+    assert SERVICE.find(doubt(asked), quick.connection()) is None
+    operation = SERVICE.submit(asked, quick.connection())
+    assert SERVICE.find(doubt(asked), quick.connection()) == operation
+
+
+def test_a_task_under_way_does_not_say_whose_it_is_and_is_asked_after_again(driver: Driver, tmp_path: Path) -> None:
+    asked = request(VENDOR, tmp_path)
     operation = SERVICE.submit(asked, driver.connection())
+    with pytest.raises(ProviderUnavailable, match="whose task"):
+        SERVICE.find(doubt(asked), driver.connection())
     assert SERVICE.find(doubt(asked), driver.connection()) == operation
+
+
+def test_a_task_that_ended_and_shows_no_prompt_is_not_ours(quick: Driver, tmp_path: Path) -> None:
+    quick.server.faults.append(Fault.POLL_FAULT)
+    asked = request(VENDOR, tmp_path)
+    SERVICE.submit(asked, quick.connection())
+    assert SERVICE.find(doubt(asked), quick.connection()) is None
 
 
 def test_a_list_in_other_words_is_no_answer(driver: Driver, tmp_path: Path) -> None:

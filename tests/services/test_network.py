@@ -1,7 +1,10 @@
 import gzip
 import json
 import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -10,16 +13,23 @@ from shotbuild.errors import (
     AddressExpired,
     BadTake,
     Cancelled,
+    DailyCap,
     FateUnknown,
+    KeyRefused,
     LimitReached,
+    Moderated,
+    OutOfFunds,
     ProviderError,
     ProviderRefused,
     ProviderUnavailable,
+    RateLimited,
     ShotbuildError,
+    VendorFault,
 )
 from shotbuild.host import network
-from shotbuild.host.wire import Limits, Payment
-from tests.services.scripted import KEY, answer, connections, scripted
+from shotbuild.host.network import Connection, Network
+from shotbuild.host.wire import LONGEST_WAIT, Account, Limits, Payment, Reply
+from tests.services.scripted import KEY, answer, fault, scripted
 
 CLIP = bytes(range(256)) * 40
 ETAG = '"one"'
@@ -41,6 +51,23 @@ NOWHERE = (
     "https:///take.mp4",
 )
 BROKEN = ("https://[half/take.mp4", "https://example.com:99999/take.mp4", "http://[::1")
+
+
+@contextmanager
+def connections(
+    address: str, *origins: str, key: str = KEY, says: ProviderError | None = None
+) -> Iterator[Callable[..., Connection]]:
+    """As of `scripted`, with a key, and with what the service's adapter makes of every answer."""
+    account = Account(
+        name="studio",
+        address=address,
+        origins=origins,
+        headers=lambda: {"Authorization": f"Bearer {key}"},
+        fault=fault if says is None else lambda _: says,
+        secrets=(key,),
+    )
+    with closing(Network()) as opened:
+        yield lambda before=lambda sent: None: opened.connect(account, before)
 
 
 def unbound() -> str:
@@ -139,6 +166,47 @@ def test_a_no_means_that_nothing_was_made() -> None:
         assert line.refused
 
 
+@pytest.mark.parametrize("kind", [KeyRefused, OutOfFunds, Moderated, RateLimited, DailyCap])
+def test_a_refusal_and_too_fast_mean_that_nothing_was_made(kind: type[ProviderError]) -> None:
+    with scripted(answer(b"no", "418 No")) as script, connections(script.url, says=kind("no")) as connect:
+        line = connect()
+        with pytest.raises(kind):
+            line.pay("takes", {})
+        assert line.refused
+
+
+@pytest.mark.parametrize("kind", [VendorFault, BadTake, ProviderUnavailable, AddressExpired, ProviderError])
+def test_every_other_fault_after_it_left_leaves_the_fate_unknown(kind: type[ProviderError]) -> None:
+    with scripted(answer(b"no", "418 No")) as script, connections(script.url, says=kind("it broke")) as connect:
+        line = connect()
+        with pytest.raises(FateUnknown) as caught:
+            line.pay("takes", {})
+        assert (line.payment, caught.value.cause) == (Payment.UNKNOWN, "it broke")
+
+
+@pytest.mark.parametrize("key", ["sk-l\u2019ete", "sk-1\nX: y", "sk-1 "])
+def test_a_key_that_cannot_be_sent_is_no_lost_submit(key: str) -> None:
+    sent: list[str] = []
+    with scripted(answer()) as script, connections(script.url, key=key) as connect:
+        line = connect(sent.append)
+        with pytest.raises(KeyRefused, match="cannot be sent") as caught:
+            line.pay("takes", {})
+        assert (line.payment, sent, script.heard) == (Payment.NONE, [], [])
+        assert key not in f"{caught.value.message} {caught.value.cause} {caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"), [({"prompt": "\ud800"}, {}), ({"scale": float("nan")}, {}), ({}, {"X-Note": "caf\u00e9 \u2019"})]
+)
+def test_what_cannot_be_written_as_a_request_is_no_lost_submit(body: dict[str, Any], headers: dict[str, str]) -> None:
+    sent: list[str] = []
+    with scripted(answer()) as script, connections(script.url) as connect:
+        line = connect(sent.append)
+        with pytest.raises(ProviderRefused, match="cannot be written as a request"):
+            line.pay("takes", body, headers=headers)
+        assert (line.payment, sent, script.heard) == (Payment.NONE, [], [])
+
+
 # --- keys --------------------------------------------------------------------------------------------------------------
 
 
@@ -209,6 +277,31 @@ def test_signatures_in_addresses_are_hidden_in_what_is_kept() -> None:
         line = connect()
         assert line.get("takes").json.text("url").endswith("=abc")
         assert "abc" not in line.last
+
+
+# --- how long to wait ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "9" * 400}, None),
+        ({"retry-after": "-3"}, 0.0),
+        ({"retry-after": "1.5"}, 1.5),
+        ({"retry-after": "999999999"}, LONGEST_WAIT),
+        ({"retry-after": "Fri, 20 Nov 2026 10:01:00 GMT", "date": "Fri, 20 Nov 2026 10:00:00 GMT"}, 60.0),
+        ({"retry-after": "Fri, 20 Nov 2026 10:01:00 -0000", "date": "Fri, 20 Nov 2026 11:00:00 +0100"}, 60.0),
+        ({"retry-after": "Fri, 20 Nov 2026 10:00:00 GMT", "date": "Fri, 20 Nov 2026 10:01:00 GMT"}, 0.0),
+        ({"retry-after": "Fri, 20 Nov 2099 10:00:00 GMT"}, LONGEST_WAIT),
+        ({"retry-after": "Fri, 20 Nov 2026 10:01:00 GMT", "date": "today"}, None),
+    ],
+)
+def test_a_time_to_wait_is_finite_and_at_most_a_week(headers: dict[str, str], seconds: float | None) -> None:
+    assert Reply(429, headers, b"").wait == seconds
 
 
 # --- answers -----------------------------------------------------------------------------------------------------------
@@ -309,8 +402,21 @@ def test_another_process_goes_on_with_the_same_file_only(tmp_path: Path) -> None
         assert (tmp_path / "take").read_bytes() == CLIP[::-1]
 
 
+def test_nothing_is_added_to_what_its_server_gave_no_name(tmp_path: Path) -> None:
+    """The next address may lead to other bytes, of which just the rest would come."""
+    other = answer(CLIP[::-1][1000:], "206 Partial Content", Content_Range=f"bytes 1000-{len(CLIP) - 1}/{len(CLIP)}")
+    with scripted(answer(CLIP[:1000], length=len(CLIP))) as script, connections(script.url) as connect:
+        with pytest.raises(ProviderUnavailable):
+            connect().fetch(f"{script.url}/take", tmp_path / "take", bare=True)
+    with scripted(answer(CLIP[::-1]), other) as script, connections(script.url) as connect:
+        connect().fetch(f"{script.url}/take?new", tmp_path / "take", bare=True)
+        assert "range" not in script.heads[0]
+        assert (tmp_path / "take").read_bytes() == CLIP[::-1]
+
+
 def test_a_file_that_is_whole_already_is_not_fetched_again(tmp_path: Path) -> None:
     (tmp_path / "take").write_bytes(CLIP)
+    (tmp_path / "take.mark").write_text(ETAG)
     says = answer(b"", "416 Range Not Satisfiable", Content_Range=f"bytes */{len(CLIP)}")
     with scripted(says) as script, connections(script.url) as connect:
         assert connect().fetch(f"{script.url}/take", tmp_path / "take", bare=True).size == len(CLIP)
@@ -319,6 +425,7 @@ def test_a_file_that_is_whole_already_is_not_fetched_again(tmp_path: Path) -> No
 
 def test_a_file_that_is_longer_than_the_output_is_never_handed_over(tmp_path: Path) -> None:
     (tmp_path / "take").write_bytes(CLIP + b"more")
+    (tmp_path / "take.mark").write_text(ETAG)
     says = answer(b"", "416 Range Not Satisfiable", Content_Range=f"bytes */{len(CLIP)}")
     with scripted(says, answer(CLIP)) as script, connections(script.url) as connect:
         with pytest.raises(ProviderUnavailable):
