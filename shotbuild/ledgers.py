@@ -47,7 +47,8 @@ class _Walk:
 
 class Ledgers:
     """read: a text file of the project, None when there is none; inside: a path of the project; locks: folder of lock
-    files; streams: what is in a take, as rows; warn: told of what is doubtful."""
+    files; streams: what is in a take, as rows; warn: told of what is doubtful; asked: was a service asked for a shot of a
+    name, whose first take is still to come."""
 
     def __init__(
         self,
@@ -56,7 +57,9 @@ class Ledgers:
         locks: Path,
         streams: Callable[[Digest], tuple[Fields, ...]],
         warn: Callable[[str], None],
+        asked: Callable[[str], bool] = lambda _: False,
     ) -> None:
+        self._asked = asked
         self._read, self._inside, self._locks, self._warn = read, inside, locks, warn
         self._streams = streams
         self._moved: dict[str, str] = {}
@@ -147,7 +150,7 @@ class Ledgers:
     def enter_moves(self) -> None:
         """Writes for each shot that moved that it did, into both ledgers, once. Errors: StoreError."""
         for now, was in self._moved.items():
-            if not self._of_file(was):
+            if not self._of_file(was) and not self._asked(was):
                 continue
             lost = f"that {was} is {now} now is not in it"
             # The new ledger first: what it says is enough, should we be killed before the other one.
@@ -172,7 +175,10 @@ class Ledgers:
 
     def _chapter(self, shot: str) -> Chapter:
         # A name under which nothing was ever made leaves nothing behind.
-        moved = self._moved.get(shot) if self._of_file(self._moved.get(shot, shot)) else None
+        was = self._moved.get(shot)
+        if was is not None and not self._of_file(was) and not self._of_file(shot) and self._asked(was):
+            return Chapter(events=(), formerly=(was,))
+        moved = was if self._of_file(shot if was is None else was) else None
         if moved is None and not any(_moves(self._of_file(shot))):
             return Chapter(events=self._of_file(shot), formerly=())
         return self._joined(shot, moved)

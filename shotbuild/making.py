@@ -15,7 +15,7 @@ from shotbuild.engine.build import Done, Orders, Report, build
 from shotbuild.engine.estimate import Bill, bill
 from shotbuild.engine.events import Event, Failed, Linked, Skipped
 from shotbuild.engine.execute import Workshop, clear_leftovers, execute
-from shotbuild.engine.journal import Phase
+from shotbuild.engine.journal import OWED, Phase
 from shotbuild.errors import BytesLost, GateError, ShotbuildError, StoreError
 from shotbuild.host import files
 from shotbuild.plan.bind import Wanted
@@ -29,7 +29,7 @@ from shotbuild.spec.events import paid_of, whole
 from shotbuild.spec.lockfile import FILE as LOCK_FILE
 from shotbuild.spec.lockfile import differences, extended
 from shotbuild.store.blobs import FolderBlobs
-from shotbuild.units import Money
+from shotbuild.units import Money, counted
 
 # As deep as a plan can be damaged: each pass heals what the one before found.
 HEALINGS = 12
@@ -103,6 +103,7 @@ def make(
             raise lost[0]
     finally:
         rooms.memory.save()
+    _remind(rooms, report)
     ran = [done for done in report.done if done.ran]
     return Built(
         ran=tuple(done.step.name for done in ran),
@@ -112,9 +113,26 @@ def make(
         skipped=report.skipped,
         linked=linked,
         present=present,
-        cost=bill(_cost(done) for done in ran),
+        cost=bill([*(_cost(done) for done in ran if casting.terms(done.step) is None), *_bought(rooms, build_id)]),
         seconds=time.monotonic() - began,
     )
+
+
+def _remind(rooms: Rooms, report: Report) -> None:
+    """Says what is under way that this build did not look after, such as takes of a spec that was edited meanwhile."""
+    mine = {done.key for done in report.done}
+    told = {failure.step.name for failure in report.failed} | {skipped.step.name for skipped in report.skipped}
+    others = [entry for entry in rooms.journal.unfinished() if entry.action not in mine and entry.step not in told]
+    if others:
+        rooms.warn(
+            f"{counted(len(others), 'operation')} under way beside this build: `shotbuild jobs` lists them, "
+            "`shotbuild recover` brings home what is done"
+        )
+
+
+def _bought(rooms: Rooms, build_id: str) -> list[Price]:
+    """What this build asked services for, and what came to nothing of it; not what it found under way."""
+    return [entry.owed for entry in rooms.journal.entries() if entry.build == build_id and entry.phase in OWED]
 
 
 def _cost(done: Done) -> Price:

@@ -113,7 +113,7 @@ class Rooms:
 
     @cached_property
     def ledgers(self) -> Ledgers:
-        return Ledgers(self._read, self.inside, self.folder("locks"), self._streams, self.warn)
+        return Ledgers(self._read, self.inside, self.folder("locks"), self._streams, self.warn, self.journal.asked)
 
     def folder(self, name: str) -> Path:
         folder = self.hidden / name
@@ -249,6 +249,7 @@ class Rooms:
             result = self.actions.get(wanted.key) if take is None else result_of(take)
             if result is None and step.use is not None:
                 result = self.journal.result(wanted.key)  # it was paid for, and the cache was deleted
+                self._restored.add(wanted.key)
             if take is None and result is not None and step.generates and self._was_rejected(step, result):
                 return None
         if result is None or tuple(name for name, _ in result.outputs) != step.outputs:
@@ -267,10 +268,10 @@ class Rooms:
     def record(self, done: Done) -> None:
         """Keeps what a step gave: in the memory, and for a take that its ledger does not have yet, in the ledger."""
         self.memory.table("built")[done.step.name] = done.key
+        if done.key in self._restored and self.actions.get(done.key) is None:
+            # Found through the ledger or the journal: from now on it is a hit without them.
+            self.actions.put(done.key, done.result, manifest(done.action))
         if done.step.generates:
-            if done.key in self._restored and self.actions.get(done.key) is None:
-                # Found through the ledger: from now on it is a hit without it.
-                self.actions.put(done.key, done.result, manifest(done.action))
             self.ledgers.enter(done)
 
     def link(self, link: Link, digest: Digest, *, hard: bool) -> bool:

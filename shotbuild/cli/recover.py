@@ -30,8 +30,8 @@ def command(
         typer.Argument(
             metavar="adopt OP ID | lost OP | retry OP…",
             help="`adopt`: the service has it, under this id. `lost`: nothing came of it. `retry`: what failed, was "
-            "refused, nobody knows of, or is done and not in the store any more, may be asked for again. Nothing = look after "
-            "all that is under way, and ask for nothing.",
+            "refused, nobody knows of, or is done and not in the store any more, may be asked for again. Nothing = look "
+            "after all that is under way, and ask for nothing.",
             show_default=False,
         ),
     ] = None,

@@ -22,14 +22,24 @@ from filelock import FileLock
 
 from shotbuild.digest import manifest, of_text
 from shotbuild.engine.clock import Clock, RealClock
-from shotbuild.engine.events import Event, Failed, Finished, Planned, Replaced, Skipped, Started, Waiting
+from shotbuild.engine.events import Event, Failed, Finished, Planned, Replaced, Skipped, Started, Waiting, Warned
 from shotbuild.engine.operations import Bought, Counter, Operations, Purchase, Terms
-from shotbuild.errors import Cancelled, InternalError, ProviderError, ShotbuildError
+from shotbuild.errors import (
+    Cancelled,
+    DailyCap,
+    InternalError,
+    KeyRefused,
+    ProviderError,
+    ProviderUnavailable,
+    RateLimited,
+    ShotbuildError,
+)
 from shotbuild.host import files
 from shotbuild.plan.bind import Wanted, bind, wanted
 from shotbuild.plan.graph import Plan, upstream
 from shotbuild.records import Action, ActionResult, Chosen, Digest, Origin, Output, Price, SourceFile, Step
 from shotbuild.store.interface import ActionCache
+from shotbuild.units import counted
 
 CONTENDED_SECONDS = 0.1
 
@@ -118,6 +128,14 @@ def bring_sources(wanted: Wanted, bring: Callable[[SourceFile, Digest], None]) -
     for name, origin in wanted.step.inputs:
         if isinstance(origin, SourceFile):
             bring(origin, dict(wanted.action.inputs)[name])
+
+
+def _cannot(error: ShotbuildError) -> bool:
+    """Whether a provider cannot make a take, so that a fallback is asked. A key that is missing and a network that is down
+    are ours to mend, and no reason to spend money elsewhere."""
+    if isinstance(error, RateLimited):
+        return isinstance(error, DailyCap)
+    return isinstance(error, ProviderError) and not isinstance(error, KeyRefused | ProviderUnavailable)
 
 
 def _in_words(error: ShotbuildError, job: _Job) -> ShotbuildError:
@@ -337,6 +355,12 @@ class _Build:
         """The build was stopped: what services are making goes on there, and the next build fetches it."""
         assert self.operations is not None, "the caller looked"
         self.operations.stop()
+        counter = self.orders.counter
+        going = [job for job in self.bought.values() if counter is not None and counter.journal.open(job.digest) is not None]
+        if going:
+            self.orders.hear(
+                Warned(message=f"{counted(len(going), 'operation')} under way; the next build goes on with them")
+            )
         for job in self.bought.values():
             for each in (job, *job.followers):
                 self._skip(each.step, each.step.name)
@@ -374,12 +398,12 @@ class _Build:
         """over: nothing of it is under way any more, so that a fallback may be asked."""
         self._release(job)
         for each in (job, *job.followers):
-            if over and each.step.fallbacks and isinstance(error, ProviderError):
+            if over and each.step.fallbacks and _cannot(error):
                 self._fall_back(each.step, error)
             else:
                 self._fail(each.step, error)
 
-    def _fall_back(self, step: Step, error: ProviderError) -> None:
+    def _fall_back(self, step: Step, error: ShotbuildError) -> None:
         following, *rest = step.fallbacks
         self.orders.hear(Replaced(step=step, following=following, error=error))
         self._push(replace(following, fallbacks=tuple(rest)))

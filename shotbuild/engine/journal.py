@@ -343,6 +343,11 @@ class Journal:
         )  # fmt: skip
         return next(iter(found), None)
 
+    def asked(self, shot: str) -> bool:
+        """Whether a service was ever asked for a shot of that name and may have made something."""
+        marks = ", ".join("?" for _ in OWED)
+        return bool(self._rows(f"WHERE shot = ? AND phase IN ({marks}) LIMIT 1", shot, *(each.value for each in OWED)))
+
     def age(self, entry: Entry) -> int:
         """Milliseconds since it was asked for; none where the clock was set back meanwhile."""
         passed = datetime.fromisoformat(self._clock()) - datetime.fromisoformat(entry.began)

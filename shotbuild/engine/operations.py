@@ -330,6 +330,7 @@ class Operations:
             # What is under way waits for no entrance, and yet takes its place.
             self._lane(purchase).take()
             purchase.inside, purchase.left = True, counter.clock.now()
+            counter.hear(Polled(step=wanted.step, word=f"goes on as {entry.name}", progress=entry.progress))
         while True:
             if entry is None:
                 yield Do(self._refuse_again, purchase)
@@ -356,7 +357,7 @@ class Operations:
         """Until it is ours alone, with a place in the lane if it has to be asked for. Gives what others made meanwhile."""
         counter, wanted = self._counter, purchase.wanted
         yield Do(counter.bring, wanted)
-        under_way = (yield Do(counter.journal.open, wanted.key)) is not None
+        under_way, told = (yield Do(counter.journal.open, wanted.key)) is not None, False
         while True:
             if not under_way and not purchase.inside:
                 yield from self._entered(purchase)
@@ -365,7 +366,9 @@ class Operations:
             if result is not None or purchase.lock is not None:
                 return result
             self._leave(purchase)
-            counter.hear(Waiting(step=wanted.step))
+            if not told:
+                counter.hear(Waiting(step=wanted.step))
+                told = True
             yield Pause(LOOK_AGAIN)
 
     def _entered(self, purchase: Purchase, *, again: bool = False) -> Generator[Do | Pause | Entrance, Any, None]:
@@ -441,7 +444,7 @@ class Operations:
                 self._leave(purchase)
                 if tries >= SUBMIT_TRIES:
                     raise
-                yield Pause(self._back_off(tries))
+                yield self._silent(purchase, self._back_off(tries))
             else:
                 lane.accepted(clock.now())
                 return entry
@@ -611,21 +614,26 @@ class Operations:
                 result: ActionResult = yield Do(self._fetch, purchase, entry, status, path)
             except (BadTake, MediaError) as error:
                 bad += 1
+                if bad >= BAD_TRIES and isinstance(error, BadTake):
+                    # What lies between may have sent it: the clip can be fine, and is fetched again at no cost.
+                    raise BadTake(
+                        f"what came as the output of {entry.name} is no clip",
+                        cause=_told(error),
+                        hint="build again: it is paid for, and is fetched again; if the service has no other, "
+                        f"`shotbuild recover lost {entry.name}`",
+                    ) from error
                 if bad >= BAD_TRIES:
                     raise (yield Do(self._bad, entry, error, path)) from error
                 yield Do(path.unlink, True)
                 yield Pause(self._back_off(bad))
             except (ProviderUnavailable, RateLimited, VendorFault) as error:
                 failures, expired = failures + 1, expired + isinstance(error, AddressExpired)
-                if failures >= FETCH_TRIES and expired == failures:
-                    reason = f"{service.name} says that it is done, and no longer has its output"
-                    yield Do(counter.journal.unknown, entry.id, reason)
-                    raise unknown(replace(entry, phase=Phase.UNKNOWN, reason=reason)) from error
                 if failures >= FETCH_TRIES:
                     raise ProviderUnavailable(
                         f"the output of {entry.name} cannot be fetched from {service.name} now",
                         cause=_told(error),
-                        hint="build again: it is paid for, and goes on where it stands",
+                        hint="build again: it is paid for, and goes on where it stands"
+                        + (f"; if it is gone, `shotbuild recover lost {entry.name}`" if expired == failures else ""),
                     ) from error
                 if expired != 1 or failures > 1:  # a first new address is worth a try at once
                     yield Pause(self._back_off(failures))
@@ -654,7 +662,7 @@ class Operations:
                         hint="build again later: nothing is lost, and nothing is asked for twice",
                     ) from error
                 asked = getattr(error, "wait", None) or 0
-                yield Pause(min(max(self._back_off(failures), asked), terms.patience))
+                yield self._silent(purchase, min(max(self._back_off(failures), asked), terms.patience))
                 continue
             heard, failures = clock.now(), 0
             if status.charged is not None and status.state in ENDED and status.charged != charged:
@@ -762,9 +770,15 @@ class Operations:
         return BadTake(
             f"what {entry.provider} made as {entry.name} is no take",
             cause=_told(error),
-            hint=(f"look at .shotbuild/{kept.parent.name}/{kept.name}, then" if kept.exists() else "")
-            + f" change the shot, or say `shotbuild recover retry {entry.name}` to pay for another one",
+            hint=(f"look at .shotbuild/{kept.parent.name}/{kept.name}, then " if kept.exists() else "")
+            + f"change the shot, or say `shotbuild recover retry {entry.name}` to pay for another one",
         )
+
+    def _silent(self, purchase: Purchase, seconds: float) -> Pause:
+        """Says that the service does not answer."""
+        word = f"{purchase.terms.service.name} does not answer, again in {seconds:.0f} s"
+        self._counter.hear(Polled(step=purchase.wanted.step, word=word, progress=None))
+        return Pause(seconds)
 
     def _back_off(self, failures: int) -> float:
         most: float = min(LONGEST_BACK_OFF, BACK_OFF * 2 ** (failures - 1))

@@ -79,6 +79,7 @@ def collect(workspace: Workspace, entries: Sequence[Entry], lines: Lines) -> tup
     if not entries:
         return ()
     _ = workspace.project  # its shots say where a take belongs
+    workspace.rooms.ledgers.enter_moves()  # else the next build would not know by which name it was asked for
     with _workshop(workspace) as shop:
         desk = counter(workspace.project, workspace.rooms, workspace.casting, shop, lines, "recover", None, workspace.hear)
         # What somebody else made is no reason to leave alone what was paid for as well.

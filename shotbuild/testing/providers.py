@@ -666,9 +666,9 @@ class ServiceContract(ProviderContract):
         with self._desk() as desk, TemporaryDirectory() as folder:
             operation = desk.submit(self.request(Path(folder)))
             desk.ended(operation)
-            assert _timed(lambda: desk.service.cancel(operation, desk.line())) is False, "a take that is paid for is given up"
-            assert desk.ended(operation).state is State.DONE, "a take that is paid for was taken away"
-            assert desk.fetched(operation, Path(folder) / "take"), "a take that is paid for was taken away"
+            assert _timed(lambda: desk.service.cancel(operation, desk.line())) is False, "what is done is given up"
+            assert desk.ended(operation).state is State.DONE, "what is done was taken away"
+            assert desk.fetched(operation, Path(folder) / "take"), "what is done was taken away"
 
     # --- it keeps nothing ---------------------------------------------------------------------------------------------
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from shotbuild.engine.events import Event, Found, Held, Polled, Stalled
-from shotbuild.engine.journal import Cap, Phase
-from shotbuild.engine.operations import Bought
+from shotbuild.engine.journal import Cap, Intent, Phase
+from shotbuild.engine.operations import LOST_IN_A_ROW, Bought
 from shotbuild.errors import (
     AddressExpired,
     BadTake,
@@ -28,7 +28,7 @@ from shotbuild.errors import (
     RateLimited,
     VendorFault,
 )
-from shotbuild.providers.interface import Finds, State, Status
+from shotbuild.providers.interface import Finds, Request, State, Status
 from shotbuild.records import Operation, Price
 from shotbuild.units import Money
 from tests.engine.virtual import AnswerLost, Desk, Made, Simulated, Unreachable, VirtualClock, failed, wanted
@@ -445,8 +445,11 @@ def test_an_output_that_cannot_be_fetched_now_is_fetched_by_the_next_build(desk:
 def test_what_is_no_take_is_fetched_again_and_then_said(desk: Desk, clock: VirtualClock) -> None:
     service = Simulated(clock, on_fetch=always(BadTake("a web page")))
     assert isinstance(only(desk.buy(service, "sh010")), BadTake)
-    assert phases(desk) == ["failed"]
+    assert phases(desk) == ["submitted"]
     assert (service.paid, service.calls["fetch"]) == (1, 3)
+    service.on_fetch = always(None)
+    assert errors(desk.buy(service, "sh010")) == ["made"]
+    assert service.paid == 1
 
 
 # --- what stands still --------------------------------------------------------------------------------------------------
@@ -492,8 +495,15 @@ def test_a_stall_that_cannot_be_cancelled_is_left(desk: Desk, clock: VirtualCloc
 def test_what_was_cancelled_elsewhere_is_said_and_may_be_asked_again(desk: Desk, clock: VirtualClock) -> None:
     service = Simulated(clock, on_poll=in_turn(Status(state=State.CANCELLED, word="cancelled")))
     assert "was cancelled" in str(only(desk.buy(service, "sh010")))
-    assert phases(desk) == ["cancelled"]
+    assert (phases(desk), desk.journal.entries()[0].kind) == (["failed"], "TakenBack")
     assert errors(desk.buy(service, "sh010")) == ["made"]
+
+
+def test_a_service_that_cancels_by_itself_is_not_paid_again_for_ever(desk: Desk, clock: VirtualClock) -> None:
+    service = Simulated(clock, on_poll=lambda *_: Status(state=State.CANCELLED, word="cancelled"))
+    for _ in range(5):
+        desk.buy(service, "sh010", attempts=3)
+    assert service.paid == 3
 
 
 # --- who goes first -----------------------------------------------------------------------------------------------------
@@ -666,3 +676,73 @@ def test_terms_without_attempts_finish_what_is_under_way_and_ask_for_nothing(des
     ended = desk.buy(service, "sh010", "sh020", attempts=0)
     assert errors(ended) == ["ProviderError", "made"]
     assert service.paid == 1
+
+
+# --- what a review found ------------------------------------------------------------------------------------------------
+
+
+def test_the_journal_takes_one_open_attempt_at_an_action(desk: Desk, clock: VirtualClock) -> None:
+    service = Simulated(clock, lasts=lambda _: 1000.0)
+    desk.begin(service, wanted("sh010"), stall_after=10, on_stall="leave")
+    desk.finish()
+    entry = desk.journal.unfinished()[0]
+    again = Intent(
+        action=entry.action, wanted=entry.wanted, step="x", shot="x", sequences=(), provider="x", model="x", client="other",
+        build="other", sent="{}", price=entry.price, at_once=None,
+    )  # fmt: skip
+    with pytest.raises(FateUnknown, match="is asked for already, as op1"):
+        desk.journal.reserve(again, ())
+
+
+def test_a_stop_while_references_go_up_pays_for_nothing(desk: Desk, clock: VirtualClock) -> None:
+    service = Simulated(clock)
+    submit = service.submit
+
+    def uploading(request: Request, http: Any) -> Any:
+        desk.stopped = True
+        return submit(request, http)
+
+    service.submit = uploading  # type: ignore[method-assign]
+    assert errors(desk.buy(service, "sh010")) == ["Cancelled"]
+    assert (service.paid, phases(desk)) == (0, [])
+
+
+def test_what_was_paid_for_and_is_no_longer_here_is_not_bought_again(desk: Desk, clock: VirtualClock) -> None:
+    service = Simulated(clock)
+    desk.buy(service, "sh010")
+    desk.kept.clear()
+    desk.missing = True
+    assert "was paid for as op1" in str(only(desk.buy(service, "sh010")))
+    assert service.paid == 1
+    desk.journal.forgive(wanted("sh010").key)
+    assert errors(desk.buy(service, "sh010")) == ["made"]
+    assert service.paid == 2
+
+
+def test_a_charge_that_is_told_while_it_runs_frees_nothing(desk: Desk, clock: VirtualClock) -> None:
+    free = Price(amount=Fraction(0), currency="USD", exact=True)
+    service = Simulated(clock, lasts=lambda _: 100.0, on_poll=lambda *_: Status(state=State.RUNNING, word="x", charged=free))
+    desk.begin(service, wanted("sh010"))
+    desk.finish(until=clock.now() + 20)
+    assert desk.journal.owed(Cap(of="all", limit=Money(Fraction(9), "USD"))) == 1
+
+
+def test_an_outage_leaves_few_questions(desk: Desk, clock: VirtualClock) -> None:
+    lost = FateUnknown("the answer was lost")
+    service = Simulated(clock, finds=Finds.NO, on_submit=lambda *_: lost)
+    ended = desk.buy(service, *[f"sh{number:03d}" for number in range(40)], at_once=1)
+    assert errors(ended).count("FateUnknown") == LOST_IN_A_ROW
+    assert len(desk.journal.entries()) == LOST_IN_A_ROW
+
+
+def test_a_wait_of_a_day_ends_the_lane_and_not_the_day(desk: Desk, clock: VirtualClock) -> None:
+    service = Simulated(clock, on_submit=lambda *_: RateLimited.after(86400.0, "tomorrow"))
+    ended = desk.buy(service, *[f"sh{number:03d}" for number in range(10)], at_once=2)
+    assert errors(ended) == ["RateLimited"] * 10
+    assert clock.now() < 3600
+
+
+def test_a_service_that_says_at_once_is_not_asked_for_ever(desk: Desk, clock: VirtualClock) -> None:
+    service = Simulated(clock, on_submit=lambda *_: RateLimited.after(0.0, "now"))
+    desk.buy(service, "sh010", patience=60)
+    assert service.calls["submit"] <= 62

@@ -398,6 +398,7 @@ class Desk:
     kept: dict[str, ActionResult] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
     stopped: bool = False
+    missing: bool = False
     open_journal: Callable[..., Journal] = Journal
     journal: Journal = field(init=False)
     ended: "SimpleQueue[Future[Any]]" = field(init=False)
@@ -473,7 +474,7 @@ class Desk:
             receive=self._receive,
             bring=lambda want: None,
             lookup=lambda want: self.kept.get(want.key),
-            present=lambda result: True,
+            present=lambda result: not self.missing,
             lock=lambda key: None if key in self.held else _Lock(self.held, key),
             price=lambda want, asked: Price(amount=self.price(want.step.shots[0]), currency="USD", exact=True),
             saved=saved,

@@ -4,13 +4,16 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from shotbuild.engine.journal import Intent, Journal
 from shotbuild.errors import PlanError
 from shotbuild.paying.named import exact_text
 from shotbuild.paying.spending import BY, NO_SEQUENCE, Spending, Sum, spending
-from shotbuild.records import Operation, Price
+from shotbuild.records import FREE, Operation, Price
+from shotbuild.spec.events import paid_of, whole
+from shotbuild.spec.shapes import CostRow, PriceRow
 from shotbuild.takes.decide import approve, reject
 from shotbuild.workspace import Workspace
 from tests.fakes import SMALL, FakeProvider, fake_workspace, write_project
@@ -205,3 +208,17 @@ def test_what_is_left_of_a_budget_is_what_a_build_may_still_spend(open_: Open) -
 )
 def test_an_amount_is_exact_text(value: Fraction, text: str) -> None:
     assert exact_text(value) == text
+
+
+def test_a_take_cost_what_was_charged_and_else_what_was_estimated(open_: Open) -> None:
+    row = whole(open_().rooms.ledgers.of("sh010").takes[0])
+
+    def paid(estimated: PriceRow | None, charged: PriceRow | None) -> Price:
+        return paid_of(msgspec.structs.replace(row, cost=CostRow(estimated=estimated, charged=charged)))
+
+    said, guess = (PriceRow(amount=text, currency="USD", exact=True) for text in ("1/3", "2"))
+    silent = PriceRow(amount=None, currency="USD", exact=False)
+    assert paid(guess, said).amount == Fraction(1, 3)
+    assert paid(guess, None).amount == paid(guess, silent).amount == 2
+    assert paid(None, silent).amount is None
+    assert paid(None, None) == FREE
