@@ -1,6 +1,7 @@
 """What is under way is seen, cancelled, collected and cleared up, against two vendors' servers; nothing is paid twice."""
 
 import json
+import shutil
 import signal
 import sqlite3
 import time
@@ -155,6 +156,20 @@ def test_a_take_of_a_shot_that_moved_goes_to_its_new_name(film: Film) -> None:
     assert each.take is not None
     assert each.take.shot == "tower"
     assert len(film.takes("tower")) == 1
+    assert film.build().generated == ()
+    assert server(film).paid == 1
+
+
+def test_a_shot_that_moved_while_it_was_made_is_paid_for_once(film: Film) -> None:
+    under_way(film)
+    finish(film)
+    spec = film.root / "specs/film.yaml"
+    spec.write_text(spec.read_text().replace('sh010: {"prompt"', 'tower: {"moved": "sh010", "prompt"'))
+    assert film.open().plan().bill.free
+    assert film.build().failed == ()
+    assert server(film).paid == 1
+    assert len(film.takes("tower")) == 1
+    assert film.build().generated == ()
 
 
 def test_what_was_fetched_before_a_kill_is_entered_without_being_fetched_again(film: Film) -> None:
@@ -555,6 +570,12 @@ def test_a_paid_upscale_is_kept_for_the_next_build_and_enters_no_ledger(tmp_path
                 job.fault, job.polls = None, 0
             (each,) = recovered(film).collected
             assert (each.fate, each.take) == (Fate.COLLECTED, None), each.error
+            assert film.build().failed == ()
+            # Found by the journal alone, it is in the cache again afterwards, and neither of them is needed from then on.
+            shutil.rmtree(film.root / ".shotbuild/cache")
+            assert film.build().failed == ()
+            for file in (film.root / ".shotbuild").glob("journal.db*"):
+                file.unlink()
             assert film.build().failed == ()
         assert upscaler.paid == 1
         assert len(film.takes()) == 1

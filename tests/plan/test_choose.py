@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from shotbuild.digest import derived_seed
-from shotbuild.errors import GateError, LimitReached, NeedsPerson, SpecErrors, StoreError
+from shotbuild.errors import GateError, LimitReached, NeedsPerson, PlanError, SpecErrors, StoreError
 from shotbuild.making import BuildOptions
 from shotbuild.plan.choose import APPROVED, MISSING, NEWEST, PICKED, Choice, Current, choose
+from shotbuild.plan.graph import URGENT, first
 from shotbuild.records import APPROVE, PICK, REJECT, Price, ShotState, Take
 from shotbuild.spec.events import take_line
 from shotbuild.takes import decide
@@ -642,3 +643,12 @@ def test_take_lines_of_the_helpers_are_those_of_a_build(root: Path) -> None:
     ours, theirs = json.loads(take_text("one")), json.loads((root / "takes/sh010.jsonl").read_text())
     assert set(ours) == set(theirs)
     assert take_line.__kwdefaults__ == {"foreign": False, "instead": None}
+
+
+def test_what_comes_first_is_a_shot_with_all_that_it_needs(root: Path) -> None:
+    plan = fake_workspace(root).whole
+    urgent = {step.name for step in first(plan, ["sh030"]).steps if step.priority >= URGENT}
+    assert {"sh030/t1", "sh020/t2", "sh020/last-frame"} <= urgent
+    assert "sh010/t1" not in urgent
+    with pytest.raises(PlanError, match="'sh03' is none of the shots"):
+        first(plan, ["sh03"])
