@@ -165,7 +165,7 @@ def counter(
         receive=lambda action, path, answer: receive(action, shop, path, answer),
         bring=lambda wanted: bring_sources(wanted, rooms.bring),
         lookup=rooms.lookup,
-        present=lambda result: all(rooms.blobs.has(digest) for _, digest in result.outputs),
+        present=rooms.present,
         lock=lambda key: files.try_lock(locks / f"{key}.lock"),
         price=lambda wanted, request: casting.price(wanted.step, request),
         saved=saved,

@@ -254,7 +254,11 @@ class Rooms:
                 return None
         if result is None or tuple(name for name, _ in result.outputs) != step.outputs:
             return None
-        return result if all(self.blobs.has(digest) for _, digest in result.outputs) else None
+        return result if self.present(result) else None
+
+    def present(self, result: ActionResult) -> bool:
+        """Whether the bytes of a result are in the store."""
+        return all(self.blobs.has(digest) for _, digest in result.outputs)
 
     def _was_rejected(self, step: Step, result: ActionResult) -> bool:
         rejected = self.ledgers.of(step.shots[0]).rejected

@@ -17,7 +17,8 @@ from shotbuild.digest import canonical, recipe_fields
 from shotbuild.engine.estimate import Bill, bill, check_budget
 from shotbuild.engine.events import Event, Warned
 from shotbuild.engine.journal import Cap, Entry
-from shotbuild.errors import PlanError, ShotbuildError, SpecError, SpecErrors, StoreError
+from shotbuild.engine.operations import barred
+from shotbuild.errors import PlanError, ShotbuildError, SpecError, SpecErrors
 from shotbuild.host import git
 from shotbuild.making import BuildOptions, Built, bytes_missing, make, paid_missing
 from shotbuild.plan.choose import Choice
@@ -232,6 +233,7 @@ class Workspace:
             line.step
             for line in asking
             if not any(paid_missing(each, self.rooms) for each in line.wanted)
+            and self._barred(line) is None
             # What it continues is not here, and the ledger has it: it is found when that is brought.
             and not (not line.wanted and self.rooms.ledgers.expected(line.step))
         ]
@@ -245,13 +247,21 @@ class Workspace:
         """Says what will stop a build of this plan."""
         unmade = frozenset(line.step.name for line in lines if line.state != CACHED)
         stop = too_many(plan.steps, self.rooms.ledgers.of, self.project.budget.takes_per_shot, lambda: unmade)
-        missing: list[StoreError | None] = [
+        missing: list[ShotbuildError | None] = [
             bytes_missing(plan, line.step, self.rooms.blobs) for line in lines if line.state != CACHED
         ]
         missing += [paid_missing(each, self.rooms) for line in lines for each in line.wanted]
+        missing += [self._barred(line) for line in lines if line.state != CACHED]
         for error in (stop, *missing):
             if error is not None:
-                self.rooms.warn(f"a build will stop here: {error.message} ({error.cause})")
+                self.rooms.warn(f"a build will stop here: {error.message}" + (f" ({error.cause})" if error.cause else ""))
+
+    def _barred(self, line: Forecast) -> ShotbuildError | None:
+        """Why a service is not asked for a step any more; None when it has a fallback, which may be."""
+        if not line.wanted or line.step.fallbacks or (terms := self.casting.terms(line.step)) is None:
+            return None
+        journal, key = self.rooms.journal, line.wanted[0].key
+        return barred(journal, key, line.step.name, terms.attempts, self.rooms.present)
 
     def build(
         self,

@@ -51,11 +51,16 @@ def check_budget(bill: Bill, limit: Money, spent: Fraction, of: str) -> None:
             hint="set `budget: {limit: …}` in shotbuild.yaml, or pass --max-cost",
         )
     over = [money for money in bill.known if money.currency != limit.currency or money.amount + spent > limit.amount]
+    strange = [money.currency for money in bill.known if money.currency != limit.currency]
     if over or bill.unknown:
         raise LimitReached(
             f"this build costs {bill}, {of} is {limit}"
             + (f", and {Money(spent, limit.currency)} of it is spent" if spent else ""),
-            cause="an unknown price counts as over any limit" if bill.unknown else None,
+            cause="an unknown price counts as over any limit"
+            if bill.unknown
+            else f"what costs {' and '.join(strange)} cannot be held against a limit in {limit.currency}"
+            if strange
+            else None,
             hint="give the provider a `price` in shotbuild.yaml, or leave the shot out"
             if bill.unknown and not over
             else "build fewer shots, or raise the limit",

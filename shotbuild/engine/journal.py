@@ -250,6 +250,10 @@ class Journal:
             }  # fmt: skip
             sets = ", ".join(f"{name} = :{name}" for name in named if name != "number")
             database.execute(f"UPDATE operations SET {sets} WHERE id = :number", named)  # noqa: S608
+            # Whoever said that nothing was billed for it said so of something that is there after all.
+            (amount,) = database.execute("SELECT amount FROM operations WHERE id = ?", (number,)).fetchone()
+            counts = _micros(None if amount is None else Fraction(amount))
+            database.execute("UPDATE operations SET charged = NULL, micros = ? WHERE id = ?", (counts, number))
             self._tell(database, number, Phase.SUBMITTED, f"a person found it as {operation.id}")
             return None
 

@@ -379,34 +379,13 @@ class Operations:
         yield Entrance(again)
 
     def _refuse_again(self, purchase: Purchase) -> None:
-        """What was refused for its content, or failed often enough, is not asked for again unchanged."""
-        if purchase.terms.attempts == 0:
-            raise ProviderError(f"nothing of {purchase.wanted.step.name} is under way any more")
-        journal, name = self._counter.journal, purchase.wanted.step.name
-        paid = journal.paid(purchase.wanted.key)
-        if paid is not None and paid.result is not None and not self._counter.present(paid.result):
-            raise StoreError(
-                f"the bytes of {name} are not in the store, and it was paid for as {paid.name}",
-                hint="bring them from a copy of the store with `shotbuild store check --from FOLDER`; only if there is "
-                f"none, `shotbuild recover retry {paid.name}` lets it be paid for again",
-            )
-        attempts = journal.attempts(purchase.wanted.key)
-        hint = f"change the shot, or say `shotbuild recover retry {attempts[-1].name}`" if attempts else None
-        for each in attempts:
-            if each.kind in (Moderated.__name__, ProviderRefused.__name__):
-                kind = Moderated if each.kind == Moderated.__name__ else ProviderRefused
-                raise kind(f"{each.provider} refused exactly this before, as {each.name}", cause=each.reason, hint=hint)
-            if each.kind == BadTake.__name__:
-                raise BadTake(
-                    f"{each.provider} was paid for this, and made no take of it, as {each.name}",
-                    cause=each.reason,
-                    hint=hint,
-                )
-        failed = [each for each in attempts if each.phase is Phase.FAILED]
-        if len(failed) >= purchase.terms.attempts:
-            raise ProviderError(
-                f"{failed[-1].provider} failed to make this {len(failed)} times", cause=failed[-1].reason, hint=hint
-            )
+        """Errors: why this is not asked for any more."""
+        name, most = purchase.wanted.step.name, purchase.terms.attempts
+        if most == 0:
+            raise ProviderError(f"nothing of {name} is under way any more")
+        error = barred(self._counter.journal, purchase.wanted.key, name, most, self._counter.present)
+        if error is not None:
+            raise error
 
     # --- asking ---------------------------------------------------------------------------------------------------------
 
@@ -783,6 +762,34 @@ class Operations:
     def _back_off(self, failures: int) -> float:
         most: float = min(LONGEST_BACK_OFF, BACK_OFF * 2 ** (failures - 1))
         return most * self._counter.chance.uniform(0.5, 1.0)
+
+
+def barred(
+    journal: Journal, action: str, name: str, most: int, present: Callable[[ActionResult], bool]
+) -> ShotbuildError | None:
+    """Why an action is not asked for, unless a person says `recover retry`: it was paid for and its bytes are gone, it was
+    refused for what it asks, or it failed often enough. name: of its step; most: attempts."""
+    paid = journal.paid(action)
+    if paid is not None and paid.result is not None and not present(paid.result):
+        return StoreError(
+            f"the bytes of {name} are not in the store, and it was paid for as {paid.name}",
+            hint="bring them from a copy of the store with `shotbuild store check --from FOLDER`; only if there is none, "
+            f"`shotbuild recover retry {paid.name}` lets it be paid for again",
+        )
+    attempts = journal.attempts(action)
+    hint = f"change the shot, or say `shotbuild recover retry {attempts[-1].name}`" if attempts else None
+    for each in attempts:
+        if each.kind in (Moderated.__name__, ProviderRefused.__name__):
+            kind = Moderated if each.kind == Moderated.__name__ else ProviderRefused
+            return kind(f"{each.provider} refused exactly this before, as {each.name}", cause=each.reason, hint=hint)
+        if each.kind == BadTake.__name__:
+            told = f"{each.provider} was paid for this, and made no take of it, as {each.name}"
+            return BadTake(told, cause=each.reason, hint=hint)
+    failed = [each for each in attempts if each.phase is Phase.FAILED]
+    if len(failed) < most:
+        return None
+    told = f"{failed[-1].provider} failed to make this {len(failed)} times"
+    return ProviderError(told, cause=failed[-1].reason, hint=hint)
 
 
 def unknown(entry: Entry) -> FateUnknown:

@@ -74,8 +74,6 @@ def adopt(workspace: Workspace, name: str, found: str, lines: Lines, *, unchecke
         service = service_of(workspace, entry.provider)
         operation = _operation(service, entry, found)
         answer = "" if unchecked else _checked(service, operation, lines)
-        if entry.phase is Phase.LOST and entry.charged is not None:
-            journal.charged(entry.id, entry.price)  # it was not billed because it was not there; now it is
         taken = journal.adopt(entry.id, operation, answer)
         if taken is not None:
             raise PlanError(

@@ -92,6 +92,10 @@ def test_while_a_fallback_is_under_way_its_provider_is_not_asked_as_well(film: F
 def test_what_a_person_cancels_is_bought_nowhere_else(film: Film, spare: VendorServer) -> None:
     own(film).faults.append(Fault.POLL_STALL)
     film.build()
-    cancel(film.open(), film.entries()[0], Lines())
+    lines = Lines()
+    try:
+        cancel(film.open(), film.entries()[0], lines)
+    finally:
+        lines.close()
     assert film.entries()[0].phase is Phase.CANCELLED
     assert spare.paid == 0
