@@ -114,7 +114,7 @@ class Casting:
 
     def sequences_of(self, step: Step) -> tuple[str, ...]:
         """The sequences that show the shot of a step."""
-        return self._sequences.get(step.shots[0], ()) if step.shots else ()
+        return self.sequences.get(step.shots[0], ()) if step.shots else ()
 
     def _service(self, step: Step) -> Service | None:
         if step.use is None:
@@ -127,8 +127,8 @@ class Casting:
         return {use.name: use for use in self.project.providers}
 
     @cached_property
-    def _sequences(self) -> dict[str, tuple[str, ...]]:
-        """Which sequences show a shot."""
+    def sequences(self) -> Mapping[str, tuple[str, ...]]:
+        """Which sequences show each shot."""
         found: dict[str, tuple[str, ...]] = {}
         for sequence in self.project.sequences:
             for shot in dict.fromkeys(clip.shot for clip in sequence.clips):

@@ -5,7 +5,7 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,7 +23,7 @@ from shotbuild.plan.graph import Plan
 from shotbuild.plan.shoot import CHOOSE
 from shotbuild.plugins import Registry
 from shotbuild.purchasing import Lines, counter
-from shotbuild.records import Lock, Price, Project, Step
+from shotbuild.records import Lock, Price, Project, Step, owed
 from shotbuild.rooms import Rooms
 from shotbuild.spec.events import paid_of, whole
 from shotbuild.spec.lockfile import FILE as LOCK_FILE
@@ -113,7 +113,12 @@ def make(
         skipped=report.skipped,
         linked=linked,
         present=present,
-        cost=bill([*(_cost(done) for done in ran if casting.terms(done.step) is None), *_bought(rooms, build_id)]),
+        cost=bill(
+            [
+                *(owed(done.result.charged, done.result.price) for done in ran if casting.terms(done.step) is None),
+                *_bought(rooms, build_id),
+            ]
+        ),
         seconds=time.monotonic() - began,
     )
 
@@ -132,12 +137,7 @@ def _remind(rooms: Rooms, report: Report) -> None:
 
 def _bought(rooms: Rooms, build_id: str) -> list[Price]:
     """What this build asked services for, and what came to nothing of it; not what it found under way."""
-    return [entry.owed for entry in rooms.journal.entries() if entry.build == build_id and entry.phase in OWED]
-
-
-def _cost(done: Done) -> Price:
-    charged = done.result.charged
-    return done.result.price if charged is None or charged.amount is None else charged
+    return [entry.owed for entry in rooms.journal.of_build(build_id) if entry.phase in OWED]
 
 
 def _allowed(_: Step) -> ShotbuildError | None:
@@ -270,6 +270,7 @@ def _run(
 
             buys = any(casting.terms(step) is not None for step in plan.steps)
             desk = counter(project, rooms, casting, shop, lines, build_id, options.max_cost, hear) if buys else None
+            fetched = {entry.action for entry in rooms.journal.unfinished() if buys and entry.phase is Phase.FETCHED}
             orders = Orders(
                 source=rooms.source,
                 bring=rooms.bring,
@@ -279,7 +280,7 @@ def _run(
                 counter=desk,
                 price=casting.price,
                 run=lambda action: execute(action, shop),
-                record=rooms.record if desk is None else partial(_entered, rooms),
+                record=rooms.record if desk is None else partial(_entered, rooms, fetched),
                 actions=rooms.actions,
                 locks=rooms.folder("locks"),
                 jobs=options.jobs or _cores(),
@@ -294,10 +295,11 @@ def _run(
             shutil.rmtree(own, ignore_errors=True)
 
 
-def _entered(rooms: Rooms, done: Done) -> None:
-    """Records a step, and for what was bought, that nothing more is to be done for it."""
+def _entered(rooms: Rooms, fetched: Collection[str], done: Done) -> None:
+    """Records a step, and for what was bought, that nothing more is to be done for it. fetched: the actions that an earlier
+    build fetched and did not enter; what else is cached has nothing left to say."""
     rooms.record(done)
-    if done.step.use is None:
+    if done.step.use is None or not (done.ran or done.key in fetched):
         return
     entry = rooms.journal.open(done.key)
     if entry is not None and entry.phase is Phase.FETCHED:

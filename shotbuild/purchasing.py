@@ -6,7 +6,7 @@ journal.
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from shotbuild.host.wire import Account
 from shotbuild.ledgers import Ledgers
 from shotbuild.plugins import load
 from shotbuild.providers.interface import Request, Service, request_fields
-from shotbuild.records import Action, Project, Value, fields
+from shotbuild.records import Action, Price, Project, Value, fields
 from shotbuild.rooms import Rooms
 from shotbuild.spec.events import operation_of, paid_of, whole
 from shotbuild.spec.plain import parse_decimals
@@ -107,7 +107,13 @@ def caps_of(
     budget = project.budget
     if budget.limit is None and max_cost is None and not budget.sequences:
         return (Cap(of=NO_BUDGET, limit=NOTHING),)
-    spent = partial(spent_elsewhere, project, ledgers, journal)
+    shown = {each.name: {clip.shot for clip in each.clips} for each in project.sequences}
+    paid = list(paid_elsewhere(ledgers, journal)) if budget.limit is not None or budget.sequences else []
+
+    def spent(limit: Money, sequence: str | None = None) -> Fraction:
+        meant = [price for shot, price in paid if sequence is None or shot in shown.get(sequence, ())]
+        return sum((price.amount or Fraction(0) for price in meant if price.currency == limit.currency), Fraction(0))
+
     caps = [] if budget.limit is None else [Cap(of="the project's budget", limit=budget.limit, spent=spent(budget.limit))]
     for name, limit in budget.sequences:
         caps.append(Cap(of=f"the budget of {name}", limit=limit, sequence=name, spent=spent(limit, name)))
@@ -119,25 +125,20 @@ def caps_of(
     return tuple(caps)
 
 
-def spent_elsewhere(
-    project: Project, ledgers: Ledgers, journal: Journal, limit: Money, sequence: str | None = None
-) -> Fraction:
-    """What the ledgers say was spent on takes that this machine's journal knows nothing of. limit: for its currency."""
-    meant = {clip.shot for each in project.sequences if each.name == sequence for clip in each.clips}
+def paid_elsewhere(ledgers: Ledgers, journal: Journal) -> Iterator[tuple[str, Price]]:
+    """What the ledgers say was paid for takes that this machine's journal knows nothing of: (shot, price)."""
     known: dict[str, frozenset[str]] = {}
-    total = Fraction(0)
     for shot, state in ledgers.everything().items():
-        for take in state.takes if sequence is None or shot in meant else ():
+        for take in state.takes:
             row = whole(take)
             price = paid_of(row)
-            if take.foreign or not price.amount or price.currency != limit.currency:
+            if take.foreign or not price.amount:
                 continue
             operation = operation_of(row.operation)
             if operation is not None and operation.provider not in known:
                 known[operation.provider] = journal.known(operation.provider)
             if operation is None or operation.id not in known[operation.provider]:
-                total += price.amount
-    return total
+                yield shot, price
 
 
 def counter(

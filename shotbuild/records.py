@@ -404,6 +404,11 @@ class Price:
     date: str = field(default="", compare=False)
 
 
+def owed(charged: Price | None, estimated: Price) -> Price:
+    """What has to be paid: what was charged where that is known, else what was estimated."""
+    return estimated if charged is None or charged.amount is None else charged
+
+
 FREE = Price(amount=Fraction(0), currency="USD", exact=True)
 
 

@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from fractions import Fraction
@@ -27,8 +27,10 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
+from shotbuild.digest import canonical_line
 from shotbuild.errors import FateUnknown, LimitReached, StoreError
-from shotbuild.records import ActionResult, Digest, Fields, Operation, Pin, Price
+from shotbuild.records import ActionResult, Fields, Operation, Price, owed
+from shotbuild.store.rows import price_row, read_price, read_row, row_of
 from shotbuild.units import Money, decimal_text
 
 VERSION = 1
@@ -138,7 +140,7 @@ class Entry:
     @property
     def owed(self) -> Price:
         """What it has cost or may cost."""
-        return self.charged if self.charged is not None and self.charged.amount is not None else self.price
+        return owed(self.charged, self.price)
 
 
 class Full(Exception):
@@ -284,7 +286,7 @@ class Journal:
         """What the service says that it took, now that it has ended."""
         if charged is not None and charged.amount is not None and charged.amount >= 0:
             with self._writing() as database:
-                said = json.dumps({"amount": str(charged.amount), "currency": charged.currency, "exact": charged.exact})
+                said = canonical_line(price_row(charged))
                 database.execute(
                     "UPDATE operations SET charged = ?, micros = CASE WHEN currency = ? THEN ? ELSE micros END WHERE id = ?",
                     (said, charged.currency, _micros(charged.amount), number),
@@ -292,7 +294,7 @@ class Journal:
 
     def fetched(self, number: int, result: ActionResult, answer: str) -> None:
         """Its bytes are in the store, probed."""
-        self._set(number, Phase.FETCHED, "its output is in the store", result=json.dumps(_plain(result)), answer=answer)
+        self._set(number, Phase.FETCHED, "its output is in the store", result=canonical_line(row_of(result)), answer=answer)
 
     def done(self, number: int) -> None:
         """Everything that was to be written of it is written."""
@@ -368,6 +370,10 @@ class Journal:
     def entries(self) -> list[Entry]:
         """Every attempt there ever was, oldest first."""
         return self._rows("ORDER BY id")
+
+    def of_build(self, build: str) -> list[Entry]:
+        """The attempts of one build, oldest first."""
+        return self._rows("WHERE build = ? ORDER BY id", build)
 
     def known(self, provider: str) -> frozenset[str]:
         """The ids of all operations of a provider that are accounted for."""
@@ -482,7 +488,10 @@ class Journal:
             return []
         with self._reading() as database:
             rows = database.execute(f"SELECT {_COLUMNS} FROM operations {where}", values).fetchall()  # noqa: S608
-        return [_entry(row) for row in rows]
+        try:
+            return [_entry(row) for row in rows]
+        except (ValueError, KeyError, TypeError) as error:
+            raise self._broken(error) from error
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -566,21 +575,6 @@ def _micros(amount: Fraction | None) -> int | None:
     return None if amount is None else ceil(amount * MILLION)
 
 
-def _price(said: Any) -> Price:
-    amount = None if said["amount"] is None else Fraction(said["amount"])
-    return Price(amount=amount, currency=said["currency"], exact=bool(said["exact"]))
-
-
-def _plain(result: ActionResult) -> dict[str, Any]:
-    return {
-        "outputs": [[name, digest.sha256, digest.size] for name, digest in result.outputs],
-        "milliseconds": result.milliseconds,
-        "price": _priced(result.price),
-        "pin": None if result.pin is None else [result.pin.provider, result.pin.model, result.pin.version],
-        "record": None if result.record is None else [result.record.sha256, result.record.size],
-    }
-
-
 def _entry(row: Sequence[Any]) -> Entry:
     said = dict(zip(_COLUMNS.replace(" ", "").split(","), row, strict=True))
     links = tuple(sorted(json.loads(said["links"] or "{}").items()))
@@ -589,15 +583,17 @@ def _entry(row: Sequence[Any]) -> Entry:
         if said["operation"]
         else None
     )
-    charged = None if said["charged"] is None else _price(json.loads(said["charged"]))
+    charged = None if said["charged"] is None else read_price(json.loads(said["charged"]))
+    result = None if said["result"] is None else read_row(json.loads(said["result"]))
     return Entry(
         id=said["id"],
         phase=Phase(said["phase"]),
-        price=_price(said),
+        price=read_price(said | {"exact": bool(said["exact"])}),
         charged=charged,
         operation=operation,
         sequences=tuple(json.loads(said["sequences"])),
-        result=None if said["result"] is None else _result(json.loads(said["result"]), operation, charged),
+        # What it took, and where it is found, its row says as they stand now.
+        result=None if result is None else replace(result, operation=operation, charged=charged),
         **{
             name: said[name]
             for name in (
@@ -606,17 +602,3 @@ def _entry(row: Sequence[Any]) -> Entry:
             )
         },
     )  # fmt: skip
-
-
-def _result(said: Any, operation: Operation | None, charged: Price | None) -> ActionResult:
-    pin = said["pin"]
-    record = said["record"]
-    return ActionResult(
-        outputs=tuple((name, Digest(sha256=sha256, size=size)) for name, sha256, size in said["outputs"]),
-        milliseconds=said["milliseconds"],
-        price=_price(said["price"]),
-        operation=operation,
-        pin=None if pin is None else Pin(provider=pin[0], model=pin[1], version=pin[2]),
-        charged=charged,
-        record=None if record is None else Digest(sha256=record[0], size=record[1]),
-    )

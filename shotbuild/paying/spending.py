@@ -101,7 +101,7 @@ def spending(workspace: Workspace, targets: Sequence[str] = (), by: str = "shot"
     _ = workspace.project  # ledgers are told of shots that moved when it is read
     states = workspace.rooms.ledgers.everything()
     meant = _meant(workspace, targets, states)
-    sequences = _sequences(workspace)
+    sequences = workspace.casting.sequences
     names = _names_by(by, sequences)
     expenses = [each for each in _expenses(workspace, states) if meant is None or each.shot in meant]
     seconds = _approved_seconds(states, meant, names)
@@ -237,15 +237,6 @@ def _budgets(workspace: Workspace) -> tuple[Left, ...]:
 
 
 # --- which shots ----------------------------------------------------------------------------------------------------------
-
-
-def _sequences(workspace: Workspace) -> dict[str, tuple[str, ...]]:
-    """Which sequences show a shot."""
-    found: dict[str, tuple[str, ...]] = {}
-    for sequence in workspace.project.sequences:
-        for shot in dict.fromkeys(clip.shot for clip in sequence.clips):
-            found[shot] = (*found.get(shot, ()), sequence.name)
-    return found
 
 
 def _meant(workspace: Workspace, targets: Sequence[str], states: Mapping[str, ShotState]) -> frozenset[str] | None:

@@ -55,8 +55,8 @@ def forecast(
         text, result = None, None
         bound: tuple[Wanted, ...] = ()
         if not waiting:
-            bound = tuple(_bound(each, digest_of) for each in (step, *step.fallbacks))
-            text = manifest(bound[0].action)
+            text, first = _bound(step, digest_of)
+            bound = (first, *(_bound(each, digest_of)[1] for each in step.fallbacks))
             result = next(filter(None, map(lookup, bound)), None)
         if result is not None:
             results[step.name] = result
@@ -78,9 +78,11 @@ def forecast(
     return tuple(told)
 
 
-def _bound(step: Step, digest_of: Callable[[Origin], Digest]) -> Wanted:
+def _bound(step: Step, digest_of: Callable[[Origin], Digest]) -> tuple[str, Wanted]:
+    """The text that is hashed, and what is looked up."""
     action = bind(step, digest_of)
-    return wanted(step, action, of_text(manifest(action)).sha256, digest_of)
+    text = manifest(action)
+    return text, wanted(step, action, of_text(text).sha256, digest_of)
 
 
 def _request(

@@ -34,6 +34,7 @@ from shotbuild.records import (
     UnknownEvent,
     Value,
     fields,
+    owed,
 )
 from shotbuild.spec.kinds import NAME
 from shotbuild.spec.plain import parse_plain
@@ -220,7 +221,7 @@ def price_of(row: PriceRow | None) -> Price | None:
 def paid_of(row: Whole) -> Price:
     """What a take cost: what was charged where the service said that, else what was estimated; free where nobody said."""
     charged, estimated = price_of(row.cost.charged), price_of(row.cost.estimated)
-    return charged if charged is not None and charged.amount is not None else estimated or charged or FREE
+    return owed(charged, estimated or charged or FREE)
 
 
 def operation_of(row: OperationRow | None) -> Operation | None:

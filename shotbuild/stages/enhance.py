@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 
-from shotbuild.errors import Cancelled, InternalError, MediaError
+from shotbuild.errors import MediaError
 from shotbuild.media.probe import Picture, probe
-from shotbuild.providers.interface import Provider, Request, Workplace, is_local
-from shotbuild.records import Answer, Fields, Format, Operation
+from shotbuild.providers.interface import Provider, Request
+from shotbuild.records import Answer, Fields, Format
 from shotbuild.spec.fields import written_out
-from shotbuild.stages.generate import record_text
+from shotbuild.stages.generate import made_here
 from shotbuild.stages.interface import Work
 from shotbuild.units import Size
 
@@ -26,19 +27,7 @@ class Enhance:
     version: int = 1
 
     def run(self, work: Work) -> Answer:
-        provider = self.providers[work.pins[0].provider]
-        if not is_local(provider):
-            raise InternalError(f"{provider.name} is a service, and was asked as if it were on this machine")
-        if work.cancel.is_set():
-            raise Cancelled(f"{provider.name} was not asked, because the build was stopped")
-        request = self.request(work, "")
-        folder = work.into / "workplace"
-        folder.mkdir()
-        workplace = Workplace(ffmpeg=work.ffmpeg, folder=folder, cancel=work.cancel)
-        receipt = provider.make(request, workplace, work.into / work.outputs[0])
-        operation = Operation(provider=provider.name, id=work.action[:16], submitted="")
-        record = record_text(provider.name, request, operation, receipt)
-        return Answer(operation=operation, pin=receipt.pin, charged=receipt.charged, record=record)
+        return made_here(self.providers, partial(self.request, work, ""), work)
 
     def request(self, work: Work, client: str) -> Request:
         """What a service is asked. The format and the frames are those of the clip itself: services price and check them."""

@@ -1,8 +1,9 @@
 """Asks a provider on this machine for one take; what services make is driven by `engine.operations`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 
 from shotbuild.digest import canonical
 from shotbuild.errors import Cancelled, InternalError, MediaError
@@ -27,19 +28,7 @@ class Generate:
     version: int = 1
 
     def run(self, work: Work) -> Answer:
-        provider = self.providers[work.pins[0].provider]
-        if not is_local(provider):
-            raise InternalError(f"{provider.name} is a service, and was asked as if it were on this machine")
-        request = request_of(work, self.providers)
-        folder = work.into / "workplace"
-        folder.mkdir()
-        workplace = Workplace(ffmpeg=work.ffmpeg, folder=folder, cancel=work.cancel)
-        if work.cancel.is_set():
-            raise Cancelled(f"{provider.name} was not asked, because the build was stopped")
-        receipt = provider.make(request, workplace, work.into / work.outputs[0])
-        operation = Operation(provider=provider.name, id=work.action[:16], submitted="")
-        record = record_text(provider.name, request, operation, receipt)
-        return Answer(operation=operation, pin=receipt.pin, charged=receipt.charged, record=record)
+        return made_here(self.providers, partial(request_of, work, self.providers), work)
 
     def request(self, work: Work, client: str) -> Request:
         """What a service is asked. client: as in `Request`."""
@@ -72,6 +61,23 @@ class Generate:
                 cause=f"asked: {float(asked):.3f} s; got: {float(found.seconds):.3f} s, {found.frames} frames "
                 f"{found.width}x{found.height} at {float(found.rate):.3f}",
             )
+
+
+def made_here(providers: Mapping[str, Provider], request: Callable[[], Request], work: Work) -> Answer:
+    """What a provider on this machine makes of a request, into the first output. Errors: of the provider; Cancelled."""
+    provider = providers[work.pins[0].provider]
+    if not is_local(provider):
+        raise InternalError(f"{provider.name} is a service, and was asked as if it were on this machine")
+    if work.cancel.is_set():
+        raise Cancelled(f"{provider.name} was not asked, because the build was stopped")
+    asked = request()
+    folder = work.into / "workplace"
+    folder.mkdir()
+    workplace = Workplace(ffmpeg=work.ffmpeg, folder=folder, cancel=work.cancel)
+    receipt = provider.make(asked, workplace, work.into / work.outputs[0])
+    operation = Operation(provider=provider.name, id=work.action[:16], submitted="")
+    record = record_text(provider.name, asked, operation, receipt)
+    return Answer(operation=operation, pin=receipt.pin, charged=receipt.charged, record=record)
 
 
 def record_text(provider: str, request: Request, operation: Operation, receipt: Receipt) -> str:

@@ -5,11 +5,9 @@ diskcache's defaults evict at 1 GiB and unpickle rows (CVE-2025-69872); the sett
 
 import json
 import os
-import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,8 @@ from diskcache.core import DEFAULT_SETTINGS, METADATA
 
 from shotbuild.digest import canonical_line
 from shotbuild.errors import StoreError
-from shotbuild.records import ActionResult, Digest, Fields, Operation, Pin, Price, fields
+from shotbuild.records import ActionResult
+from shotbuild.store.rows import read_row, row_of
 
 SETTINGS: dict[str, int | str] = {
     "eviction_policy": "none",
@@ -77,12 +76,12 @@ class DiskActions:
     def get(self, action: str) -> ActionResult | None:
         row = self._row(action)
         try:
-            return None if row is None else _result(row)
+            return None if row is None else read_row(row)
         except NO_RESULT:
             return None  # a row of another version, or planted: as good as none
 
     def put(self, action: str, result: ActionResult, manifest: str) -> None:
-        row = _row_fields(result) | {"manifest": manifest}
+        row = row_of(result) | {"manifest": manifest}
         try:
             self._cache.set(action, canonical_line(row))
         except (sqlite3.Error, Timeout, OSError) as error:
@@ -97,7 +96,7 @@ class DiskActions:
             for key, text in _texts(self._folder / "cache.db"):
                 row = _parsed(text)
                 try:
-                    found = None if row is None else (key, _stage(row), _result(row))
+                    found = None if row is None else (key, _stage(row), read_row(row))
                 except NO_RESULT:
                     continue
                 if found is not None:
@@ -202,45 +201,3 @@ def _check_settings(database: Path) -> None:
         connection.close()
     if not names <= KNOWN_SETTINGS:
         raise sqlite3.DatabaseError(f"unknown settings {sorted(map(str, names - KNOWN_SETTINGS))}")
-
-
-def _digest(sha256: object, size: object) -> Digest:
-    # A digest becomes a path in the store: what is none must not get there.
-    if not (isinstance(sha256, str) and re.fullmatch("[0-9a-f]{64}", sha256) and isinstance(size, int) and size >= 0):
-        raise ValueError("this is not a digest")
-    return Digest(sha256=sha256, size=size)
-
-
-def _row_fields(result: ActionResult) -> dict[str, object]:
-    operation = result.operation
-    return {
-        "outputs": [[name, digest.sha256, digest.size] for name, digest in result.outputs],
-        "milliseconds": result.milliseconds,
-        "price": _price_fields(result.price),
-        "charged": result.charged and _price_fields(result.charged),
-        "pin": result.pin and fields(provider=result.pin.provider, model=result.pin.model, version=result.pin.version),
-        "record": result.record and [result.record.sha256, result.record.size],
-        "operation": operation and fields(provider=operation.provider, id=operation.id, submitted=operation.submitted),
-    }
-
-
-def _price_fields(price: Price) -> Fields:
-    return fields(amount=None if price.amount is None else str(price.amount), currency=price.currency, exact=price.exact)
-
-
-def _price(row: dict[str, Any]) -> Price:
-    amount = row["amount"]
-    return Price(amount=None if amount is None else Fraction(amount), currency=row["currency"], exact=row["exact"])
-
-
-def _result(row: dict[str, Any]) -> ActionResult:
-    operation, charged, pin, record = (row[name] for name in ("operation", "charged", "pin", "record"))
-    return ActionResult(
-        outputs=tuple((str(name), _digest(sha256, size)) for name, sha256, size in row["outputs"]),
-        milliseconds=int(row["milliseconds"]),
-        price=_price(row["price"]),
-        operation=operation and Operation(**operation),
-        charged=charged and _price(charged),
-        pin=pin and Pin(**pin),
-        record=record and _digest(*record),
-    )
