@@ -14,6 +14,11 @@ from typing import TypeAlias, Union
 from shotbuild.errors import Location
 from shotbuild.units import Duration, Money, Size
 
+START = Duration()
+DIALOGUE, MUSIC, EFFECTS = "dialogue", "music", "effects"
+ROLES = (DIALOGUE, MUSIC, EFFECTS)
+"""What a sound is: ducking asks for it, and stems are divided by it."""
+
 Value: TypeAlias = Union[str, int, bool, None, tuple["Value", ...], "Fields"]
 """What may stand in a manifest: text, whole numbers, truth, nothing, lists and named fields. Never a float."""
 
@@ -215,28 +220,97 @@ class Objection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """How a clip comes in over the one before it. kind: `dissolve`; duration: the overlap."""
+    """How a clip comes in over the one before it. kind: `dissolve`, `dip` or `wipe`; duration: the overlap; style: the colour
+    of a dip, as `#rrggbb`, or the form of a wipe."""
 
     kind: str
     duration: Duration
+    style: str = ""
     location: Location = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clip:
-    """One shot in a cut. start, end: the part used, on the shot's own clock (end None = to its end); sound: is it heard."""
+    """One entry of a cut: a shot, another sequence, or a slug of one colour; the other two of `shot`, `sequence` and `slug`
+    are empty.
+
+    start, end: the part used, on the clip's own clock (end None = to its end); hold: the frame at `start` stands for so long,
+    None = it runs; length: of a slug; sound: is its own heard; gain: in decibels; fade_in, fade_out: of its sound;
+    role: what its sound is, for ducking and stems.
+    """
+
+    shot: str = ""
+    sequence: str = ""
+    slug: str = ""
+    start: Duration = START
+    end: Duration | None = None
+    hold: Duration | None = None
+    length: Duration | None = None
+    transition: Transition | None = None
+    sound: bool = True
+    gain: Fraction = Fraction(0)
+    fade_in: Duration = START
+    fade_out: Duration = START
+    role: str = DIALOGUE
+    location: Location = field(compare=False)
+
+    @property
+    def name(self) -> str:
+        """The shot or sequence; of a slug, its colour."""
+        return self.shot or self.sequence or self.slug
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """A shot over the picture of a cut, on its second track. at: in the cut; start, end: the part used; left, top: of its
+    middle, as shares of the frame; width: share of the frame's width; opacity: 0 to 1; fade_in, fade_out: of the picture;
+    sound: is its own heard."""
 
     shot: str
+    at: Duration
     start: Duration
     end: Duration | None
-    transition: Transition | None
+    left: Fraction
+    top: Fraction
+    width: Fraction
+    opacity: Fraction
+    fade_in: Duration
+    fade_out: Duration
     sound: bool
+    gain: Fraction
+    location: Location = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Title:
+    """Text over the picture of a cut. at, length: in the cut; look: how it is set, every field written out (`font` is a path
+    of the project or None = the shipped one)."""
+
+    text: str
+    at: Duration
+    length: Duration
+    fade_in: Duration
+    fade_out: Duration
+    look: Fields
+    location: Location = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Captions:
+    """A file of captions (SRT or WebVTT). language: BCP 47, such as `en`; offset: added to its times; look: as in Title,
+    where they are burnt in."""
+
+    language: str
+    file: str
+    offset: Duration
+    look: Fields
     location: Location = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioTrack:
-    """A sound file under a cut. at: where it starts in the cut; start, end: the part used; gain: in decibels."""
+    """A sound file under a cut. at: where it starts in the cut; start, end: the part used; gain: in decibels; role: what it
+    is, such as `music`; duck: decibels by which it steps back under dialogue, 0 = it does not."""
 
     file: str
     at: Duration
@@ -245,23 +319,33 @@ class AudioTrack:
     gain: Fraction
     fade_in: Duration
     fade_out: Duration
+    role: str = MUSIC
+    duck: Fraction = Fraction(0)
     location: Location = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sequence:
+    """start: timecode of its first frame, as a count of frames."""
+
     name: str
     title: str
     format: Format
     clips: tuple[Clip, ...]
     audio: tuple[AudioTrack, ...]
     tags: tuple[str, ...]
+    overlays: tuple[Overlay, ...] = ()
+    titles: tuple[Title, ...] = ()
+    captions: tuple[Captions, ...] = ()
+    timecode: Duration = START
     location: Location = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deliverable:
-    """One encoded output. reframe: `crop`, `pad` or None (the profile's own); file: path under out/, without extension."""
+    """One encoded output. reframe: `crop`, `pad` or None (the profile's own); file: path under out/, without extension;
+    captions: languages that go in as tracks; burn: the language that is burnt into the picture; watermark: text across a
+    picture whose profile burns text in; waived: constraint → why it need not hold."""
 
     name: str
     sequence: str
@@ -269,7 +353,40 @@ class Deliverable:
     reframe: str | None
     file: str
     tags: tuple[str, ...]
+    captions: tuple[str, ...] = ()
+    burn: str | None = None
+    watermark: str = ""
+    waived: tuple[tuple[str, str], ...] = ()
     location: Location = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """How a deliverable is encoded, and what it has to keep.
+
+    kind: what comes of it: `film` (one file), `hls`, `dash`, `frames`, `stems` (folders), `animation`, `sheet`, `poster`;
+    extension: of the delivered file, without dot, empty for a folder; size: fixed, or None = the sequence's; height: the most
+    rows when there is no fixed size; reframe: `pad` or `crop` when shapes differ; video: the encoder's settings (`codec`,
+    `pixels`, …), empty = no picture; sound: the sound encoder's (`codec`, `layout`, …), empty = no sound; loudness: what the
+    mix is brought to (`target`, `peak`, …), empty = as it was mixed; wrap: of the container (`edit_list`, `timecode`, …);
+    burn_in: texts over the picture (`shot`, `take`, `clock`, `watermark`), empty = none; must: constraint → what is asked of
+    the delivered file; ladder: names of the profiles that a folder of several rates is made of; about: one line for people.
+    """
+
+    name: str
+    kind: str = "film"
+    extension: str
+    size: Size | None = None
+    height: int | None = None
+    reframe: str = "pad"
+    video: Fields
+    sound: Fields
+    loudness: Fields = Fields()
+    wrap: Fields = Fields()
+    burn_in: Fields = Fields()
+    must: Fields = Fields()
+    ladder: tuple[str, ...] = ()
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -307,6 +424,8 @@ class Project:
     approvals: tuple[str, ...]
     files: tuple[str, ...]
     """Every spec and template that was read, relative to the root."""
+    profiles: tuple[Profile, ...] = ()
+    """The project's own."""
 
 
 # --- what a build works on -------------------------------------------------------------------------------------------
@@ -357,6 +476,7 @@ class Asking:
 class Step:
     """A Recipe and what it reads. name: unique in the plan; inputs: name → origin; outputs: file names it makes.
 
+    batch: steps of one batch read the same files and are run together where several of them are missing;
     cites: name → origin of what its result names but does not read; bound by digest into its parameters;
     shots, sequence, deliverable: what it belongs to, for people and selectors; asking: of a step that makes a take; use: the
     project's name of the provider that it asks, None = it asks nobody; fallbacks: steps of the same name and outputs that
@@ -374,6 +494,7 @@ class Step:
     use: str | None = None
     fallbacks: "tuple[Step, ...]" = ()
     cites: tuple[tuple[str, Origin], ...] = ()
+    batch: str | None = None
     priority: int = 0
     tags: tuple[str, ...] = ()
     location: Location = field(compare=False)
@@ -588,25 +709,19 @@ class Lock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
-    """How a deliverable is encoded. extension: of the delivered file, without dot; size: fixed, or None = the sequence's;
-    height: the most rows when there is no fixed size; reframe: `pad` or `crop` when shapes differ; video: the encoder's
-    settings (`codec`, `pixels`, …); sound: the sound encoder's (`codec`, …); burn_in: shot name and timecode in the picture.
-    """
-
-    name: str
-    extension: str
-    size: Size | None
-    height: int | None
-    reframe: str
-    video: Fields
-    sound: Fields
-    burn_in: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Footage:
-    """What a plan must know of an existing clip: how long it lasts (exact seconds) and whether it has sound."""
+    """What a plan must know of an existing clip: how long it lasts (exact seconds), whether it has sound, and its constant
+    rate in frames per second (None = it is not constant, or it is a still)."""
 
     seconds: Fraction
     sound: bool
+    rate: Fraction | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caption:
+    """One text of a caption file, with the times at which it comes and goes, in exact seconds."""
+
+    start: Fraction
+    end: Fraction
+    text: str

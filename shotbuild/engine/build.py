@@ -9,7 +9,7 @@ import heapq
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -50,7 +50,8 @@ class Orders:
 
     lookup: a bound step → a result whose bytes are all there; lane: of a step that asks a provider on this machine, and how
     many that takes at once; terms: of a step that asks a service, None = it does not; counter: where those are bought;
-    price: what one run of a step costs; run: executes one action; refuse: why a missing step may not be made; record: told
+    price: what one run of a step costs; run: executes one action; run_all: those of one batch at once, None = one by one;
+    refuse: why a missing step may not be made; record: told
     of each step with its result, before anyone else; locks: folder of lock files; jobs: how many run at once.
     """
 
@@ -62,6 +63,7 @@ class Orders:
     counter: Counter | None
     price: Callable[[Step], Price]
     run: Callable[[Action], ActionResult]
+    run_all: Callable[[Sequence[Action]], Sequence[ActionResult | ShotbuildError]] | None = None
     record: "Callable[[Done], None]"
     actions: ActionCache
     locks: Path
@@ -168,7 +170,8 @@ class _Build:
         self.asking: deque[Step] = deque()
         self.contended: list[_Job] = []
         self.ended: SimpleQueue[Future[Any]] = SimpleQueue()
-        self.running: dict[Future[ActionResult], _Job] = {}
+        self.running: dict[Future[Any], list[_Job]] = {}
+        self.batches: dict[str, dict[str, Step]] = {}
         self.operations = None if orders.counter is None else Operations(orders.counter, self.ended)
         self.bought: dict[Purchase, _Job] = {}
         self.making: dict[str, _Job] = {}
@@ -204,7 +207,7 @@ class _Build:
             self._try(job.step, partial(self._claim, job, pool), otherwise=partial(self.contended.append, job))
         while self.ready and (len(self.running) < self.orders.jobs or self.orders.cancel.is_set()):
             step = heapq.heappop(self.ready)[2]
-            if step.name not in self.skipped:
+            if step.name not in self.skipped and self._still_ready(step):
                 self._try(step, partial(self._want, step, pool))
         while self.asking:
             step = self.asking.popleft()
@@ -228,12 +231,18 @@ class _Build:
 
     def _want(self, step: Step, pool: ThreadPoolExecutor) -> None:
         """Binds a step and finds its result, or that of a fallback; what nobody has made is claimed."""
+        job = self._missing(step)
+        if job is not None:
+            self._claim(job, pool)
+
+    def _missing(self, step: Step) -> _Job | None:
+        """The job of a step that has to be run here; None when it was found, is bought, or is being made already."""
         jobs = [self._bound(each) for each in (step, *step.fallbacks)]
         for each in jobs:
             result = self.orders.lookup(self._wanted(each))
             if result is not None:
                 self._finish(each, result, ran=False)
-                return
+                return None
         job = jobs[0] if len(jobs) == 1 else self._begun(step, jobs)
         refusal = next(filter(None, (self.orders.refuse(self._wanted(each)) for each in jobs)), None)
         if refusal is not None:
@@ -243,7 +252,8 @@ class _Build:
         elif (terms := self.orders.terms(job.step)) is not None:
             self._buy(job, terms)
         else:
-            self._claim(job, pool)
+            return job
+        return None
 
     def _begun(self, step: Step, jobs: list[_Job]) -> _Job:
         """The one of a step and its fallbacks that a service is making already, else the step itself: while something is
@@ -272,34 +282,74 @@ class _Build:
         if self._lane_is_full(job.step):
             self.contended.append(job)
             return
+        if not self._held(job):
+            return
+        jobs = [job, *self._mates(job)]
+        for each in jobs:
+            self.orders.hear(Started(step=each.step))
+            self.making[each.digest] = each
+        future = pool.submit(self._run, jobs)
+        self.running[future] = jobs
+        future.add_done_callback(self.ended.put)
+
+    def _held(self, job: _Job) -> bool:
+        """Takes the lock of a job; what another process holds is looked at again soon, what it has made is taken."""
         lock = files.try_lock(self.orders.locks / f"{job.digest}.lock")
         if lock is None:
             if not job.announced:
                 self.orders.hear(Waiting(step=job.step))
                 job.announced = True
             self.contended.append(job)
-            return
+            return False
         job.lock = lock
         result = self.orders.lookup(self._wanted(job))
         if result is not None:
             self._release(job)
             self._finish(job, result, ran=False)
-            return
-        self.orders.hear(Started(step=job.step))
-        self.making[job.digest] = job
-        future = pool.submit(self._run, job)
-        self.running[future] = job
-        future.add_done_callback(self.ended.put)
+            return False
+        return True
+
+    def _mates(self, job: _Job) -> list[_Job]:
+        """The other missing jobs of a step's batch that are ready, held."""
+        if self.orders.run_all is None or job.step.batch is None:
+            return []
+        found: list[_Job] = []
+        for step in self.batches.pop(job.step.batch, {}).values():
+            if step.name == job.step.name or step.name in self.skipped:
+                continue
+            try:
+                mate = self._missing(step)
+                if mate is not None and mate.digest not in {each.digest for each in (job, *found)}:
+                    found += [mate] if self._held(mate) else []
+                elif mate is not None:
+                    next(each for each in (job, *found) if each.digest == mate.digest).followers.append(mate)
+            except ShotbuildError as error:
+                self._fail(step, error)
+        return found
+
+    def _still_ready(self, step: Step) -> bool:
+        """Whether a step was not taken together with another one of its batch."""
+        if step.batch is None or self.orders.run_all is None:
+            return True
+        return self.batches.get(step.batch, {}).pop(step.name, None) is not None
 
     def _lane_is_full(self, step: Step) -> bool:
         lane = self.orders.lane(step)
         return lane is not None and sum(self.orders.lane(job.step) == lane for job in self.making.values()) >= lane[1]
 
-    def _run(self, job: _Job) -> ActionResult:
+    def _run(self, jobs: list[_Job]) -> Sequence[ActionResult | ShotbuildError]:
         """In a thread of the pool."""
-        bring_sources(self._wanted(job), self.orders.bring)
+        for job in jobs:
+            bring_sources(self._wanted(job), self.orders.bring)
+        if len(jobs) > 1 and self.orders.run_all is not None:
+            results = self.orders.run_all([job.action for job in jobs])
+            return [
+                _in_words(result, job) if isinstance(result, ShotbuildError) else result
+                for job, result in zip(jobs, results, strict=True)
+            ]
+        (job,) = jobs
         try:
-            return self.orders.run(job.action)
+            return [self.orders.run(job.action)]
         except ShotbuildError as error:
             raise _in_words(error, job) from error.__cause__
 
@@ -325,9 +375,10 @@ class _Build:
         if self.operations is not None and self.operations.owns(future):
             self.operations.returned(future)
             return
-        job = self.running.pop(future)
-        del self.making[job.digest]
-        self._settle(job, future)
+        jobs = self.running.pop(future)
+        for job in jobs:
+            del self.making[job.digest]
+        self._settle(jobs, future)
 
     def _settle_bought(self, bought: Bought) -> None:
         job = self.bought.pop(bought.purchase)
@@ -374,17 +425,21 @@ class _Build:
         self.orders.actions.put(job.digest, result, job.text)
         return result
 
-    def _settle(self, job: _Job, future: Future[ActionResult]) -> None:
-        try:
-            result = self._keep(job, future.result())
-        except ShotbuildError as error:
-            self._end(job, error)
-            return
-        except Exception as error:
-            # A bug, here or in a plug-in, costs its step; what does not need it goes on.
-            self._end(job, _bug(error))
-            return
-        self._finish_all(job, result, ran=True)
+    def _settle(self, jobs: list[_Job], future: Future[Any]) -> None:
+        error = future.exception()
+        results = [error] * len(jobs) if error is not None else future.result()
+        for job, result in zip(jobs, results, strict=True):
+            try:
+                if isinstance(result, BaseException):
+                    raise result
+                kept = self._keep(job, result)
+            except ShotbuildError as expected:
+                self._end(job, expected)
+            except Exception as bug:
+                # A bug, here or in a plug-in, costs its step; what does not need it goes on.
+                self._end(job, _bug(bug))
+            else:
+                self._finish_all(job, kept, ran=True)
 
     def _finish_all(self, job: _Job, result: ActionResult, *, ran: bool) -> None:
         for each in (job, *job.followers):
@@ -445,6 +500,8 @@ class _Build:
         if self.orders.terms(step) is not None:
             self.asking.append(step)  # its lane knows the order
             return
+        if step.batch is not None:
+            self.batches.setdefault(step.batch, {})[step.name] = step
         heapq.heappush(self.ready, (-step.priority, self.rank[step.name], step))
 
     def _wanted(self, job: _Job) -> Wanted:
@@ -465,8 +522,10 @@ class _Build:
         if self.operations is not None:
             self.operations.stop()
         pool.shutdown(wait=True, cancel_futures=True)
-        for future, job in self.running.items():
-            if not future.cancelled() and future.exception() is None:
-                result = self._keep(job, future.result())
-                self.orders.record(Done(wanted=self._wanted(job), result=result, ran=True))
-            self._release(job)
+        for future, jobs in self.running.items():
+            ended = not future.cancelled() and future.exception() is None
+            for job, result in zip(jobs, future.result() if ended else [None] * len(jobs), strict=True):
+                if isinstance(result, ActionResult):
+                    kept = self._keep(job, result)
+                    self.orders.record(Done(wanted=self._wanted(job), result=kept, ran=True))
+                self._release(job)

@@ -4,16 +4,17 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from shotbuild.digest import of_action
-from shotbuild.errors import BytesLost, ShotbuildError, StoreError
+from shotbuild.errors import BytesLost, Cancelled, ShotbuildError, StoreError
 from shotbuild.host import files
 from shotbuild.records import Action, ActionResult, Answer, Digest
 from shotbuild.stages.catalogue import GENERATE
-from shotbuild.stages.interface import Stage, Work
+from shotbuild.stages.interface import Stage, Together, Work
 from shotbuild.store.interface import BlobStore
 
 RECORD = "provider-record.json"
@@ -37,6 +38,36 @@ def execute(action: Action, shop: Workshop) -> ActionResult:
     return _kept(action, shop, shop.stage(action.recipe.stage).run, reads=True)
 
 
+def execute_all(actions: Sequence[Action], shop: Workshop) -> list[ActionResult | ShotbuildError]:
+    """Runs actions of one batch in one go where their stage can; each has a result of its own, or its own error. What fails
+    together is run one by one, so that one that cannot be made does not take the others with it."""
+    stage = shop.stage(actions[0].recipe.stage)
+    if isinstance(stage, Together):
+        try:
+            return list(_kept_together(actions, shop, stage))
+        except Cancelled as error:
+            return [error] * len(actions)
+        except ShotbuildError:
+            pass
+    return [_tried(action, shop) for action in actions]
+
+
+def _tried(action: Action, shop: Workshop) -> ActionResult | ShotbuildError:
+    try:
+        return execute(action, shop)
+    except ShotbuildError as error:
+        return error
+
+
+def _kept_together(actions: Sequence[Action], shop: Workshop, stage: Together) -> Iterator[ActionResult]:
+    began = time.monotonic()
+    with ExitStack() as held:
+        works = [_work(action, shop, held.enter_context(_folder(action, shop)), reads=True) for action in actions]
+        stage.run_all(works)
+        each = int((time.monotonic() - began) * 1000) // len(actions)
+        yield from [_result(work, shop, stage, each) for work in works]
+
+
 def receive(action: Action, shop: Workshop, file: Path, answer: Answer) -> ActionResult:
     """Takes what a service handed over for an action, checks it as its stage does and keeps it. The file stays where it is.
     Errors: MediaError when it is not what was asked for; StoreError."""
@@ -53,33 +84,49 @@ def _kept(action: Action, shop: Workshop, run: Callable[[Work], Answer | None], 
     """reads: whether its inputs are looked at."""
     stage = shop.stage(action.recipe.stage)
     began = time.monotonic()
+    with _folder(action, shop) as folder:
+        work = _work(action, shop, folder, reads=reads)
+        answer = run(work)
+        result = _result(work, shop, stage, int((time.monotonic() - began) * 1000))
+        return result if answer is None else _answered(result, answer, folder, shop)
+
+
+@contextmanager
+def _folder(action: Action, shop: Workshop) -> Iterator[Path]:
+    """A fresh folder for one action. Errors: StoreError for what the disk refuses while it is used."""
     try:
         folder = Path(tempfile.mkdtemp(prefix=f"{action.recipe.stage}-", dir=shop.folder))
     except OSError as error:
         raise StoreError("a step has no folder to work in", cause=str(error), hint=_remedy(error)) from error
     try:
-        work = Work(
-            action=of_action(action).sha256,
-            parameters=action.recipe.parameters,
-            pins=action.recipe.pins,
-            inputs=verified(action, shop) if reads else {},
-            outputs=action.outputs,
-            into=folder,
-            ffmpeg=shop.ffmpeg,
-            cancel=shop.cancel,
-        )
-        answer = run(work)
-        stage.check(work)
-        outputs = tuple((name, shop.blobs.adopt(_made(folder / name))) for name in action.outputs)
-        shop.verified.update(digest for _, digest in outputs)
-        result = ActionResult(outputs=outputs, milliseconds=int((time.monotonic() - began) * 1000))
-        return result if answer is None else _answered(result, answer, folder, shop)
+        yield folder
     except OSError as error:
         raise StoreError(
             f"{action.recipe.stage} could not write its result", cause=str(error), hint=_remedy(error)
         ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _work(action: Action, shop: Workshop, folder: Path, *, reads: bool) -> Work:
+    return Work(
+        action=of_action(action).sha256,
+        parameters=action.recipe.parameters,
+        pins=action.recipe.pins,
+        inputs=verified(action, shop) if reads else {},
+        outputs=action.outputs,
+        into=folder,
+        ffmpeg=shop.ffmpeg,
+        cancel=shop.cancel,
+    )
+
+
+def _result(work: Work, shop: Workshop, stage: Stage | Together, milliseconds: int) -> ActionResult:
+    """Checks what was written and takes it into the store."""
+    stage.check(work)
+    outputs = tuple((name, shop.blobs.adopt(_made(work.into / name))) for name in work.outputs)
+    shop.verified.update(digest for _, digest in outputs)
+    return ActionResult(outputs=outputs, milliseconds=milliseconds)
 
 
 def _answered(result: ActionResult, answer: Answer, folder: Path, shop: Workshop) -> ActionResult:

@@ -33,8 +33,7 @@ def source(path: Path, container: str, *, again: int = 0, options: Options = NO_
 
     again: how many equal inputs come before. ffmpeg-python takes equal nodes for one, so a second one needs a difference.
     """
-    apart = {"thread_queue_size": str(8 + again)} if again else {}
-    return ffmpeg.input(str(path.absolute()), f=container, **PLAIN_FILE, **{"threads": "1", **apart, **options})
+    return ffmpeg.input(str(path.absolute()), f=container, **PLAIN_FILE, **{"threads": "1", **_apart(again), **options})
 
 
 def picked(read: Stream, index: int) -> Stream:
@@ -47,10 +46,14 @@ def joined(streams: Sequence[Stream], name: str, **options: object) -> Stream:
     return ffmpeg.filter(list(streams), name, **options)
 
 
-def generated(name: str, **options: object) -> Stream:
-    """A source filter, such as silence."""
+def generated(name: str, *, again: int = 0, **options: object) -> Stream:
+    """A source filter, such as silence. again: as in `source`."""
     described = ":".join(f"{key}={value}" for key, value in sorted(options.items()))
-    return ffmpeg.input(f"{name}={described}", f="lavfi")
+    return ffmpeg.input(f"{name}={described}", f="lavfi", **_apart(again))
+
+
+def _apart(again: int) -> dict[str, str]:
+    return {"thread_queue_size": str(8 + again)} if again else {}
 
 
 def written(stream: Stream, name: str, container: str, options: Mapping[str, str]) -> Stream:

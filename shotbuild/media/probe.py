@@ -116,10 +116,11 @@ def contents(path: Path) -> Contents:
 
 
 def footage(path: Path) -> Footage:
-    """How long the picture of a clip lasts, in exact seconds, and whether it has sound. A still picture lasts 0 s."""
+    """How long the picture of a clip lasts, in exact seconds, and whether it has sound, its rate. A still picture lasts 0 s."""
     found = probe(path)
     seconds = Fraction(0) if found.video.still else found.video.seconds
-    return Footage(seconds=seconds, sound=found.sound is not None)
+    rate = found.video.rate if found.video.constant_rate and not found.video.still else None
+    return Footage(seconds=seconds, sound=found.sound is not None, rate=rate)
 
 
 def streams(path: Path) -> tuple[Fields, ...]:

@@ -1,88 +1,270 @@
-"""The command that encodes one segment of a cut: a run of one clip, or the overlap of two. argv only.
+"""The command that encodes one segment of a cut, for one or several profiles at once. argv only.
 
-Inputs are our own intermediates: all key frames, constant rate, millisecond time stamps. So seeking to half a frame before
-a frame and counting from there is exact at every rate up to 240.
+One graph: shots are decoded and finished (`leaves`), blended and laid over each other in the format of the cut, then split:
+each profile scales, writes its text and encodes. What is split gives the same bytes as what is not (measured, and tested).
 """
 
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeAlias, Union
 
-from shotbuild.media.colour import Look
-from shotbuild.media.filters import NO_OPTIONS, Options, Stream, argv, decimal, joined, picked, source, written
-from shotbuild.media.geometry import placing
-from shotbuild.media.pictures import Finish, framed, numbered, shaped
-from shotbuild.media.profiles import MUXERS, encoder_arguments
+from shotbuild.media.encoders import MUXERS, encoder_arguments
+from shotbuild.media.filters import Stream, argv, decimal, generated, joined, source, written
+from shotbuild.media.leaves import Frame, Leaf, Wanted, frames, plain_look, resized
+from shotbuild.media.pictures import numbered
 from shotbuild.records import Fields
-from shotbuild.units import Size, rate_text, timecode
+from shotbuild.units import Size, rate_text, round_half_up, timecode
 
-INTERMEDIATE = "matroska"
-LABEL_FILE, LABEL_FONT, CLOCK_FONT = "label.txt", "label.font", "clock.font"
+LABEL_FILE, MARK_FILE, LABEL_FONT, CLOCK_FONT = "label.txt", "mark.txt", "label.font", "clock.font"
+SAID = {"range": "tv", "color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
+WIPES = {
+    "left": "wipeleft",
+    "right": "wiperight",
+    "up": "wipeup",
+    "down": "wipedown",
+    "circle": "circleopen",
+    "clock": "radial",
+    "diagonal": "diagtl",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """Frames of an intermediate from frame `start` on. look: of its picture."""
+class Seen:
+    """Frames of a leaf. leaf: its name among those of the segment."""
+
+    leaf: str
+    start: int
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    colour: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mixed:
+    """As `plan.timeline.Blend`."""
+
+    a: "Node"
+    b: "Node"
+    at: int
+    of: int
+    form: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inset:
+    """As `plan.timeline.Over`."""
+
+    base: "Node"
+    top: "Node"
+    left: Fraction
+    upper: Fraction
+    width: Fraction
+    opacity: Fraction
+    at: int
+    of: int
+    fade_in: int
+    fade_out: int
+
+
+Node: TypeAlias = Union[Seen, Plain, Mixed, Inset]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letters:
+    """Drawn text over frames `start` to `end` of the segment: a transparent PNG of the delivered size. Frame k of the
+    segment is frame at + k of the text, which lasts `of` frames."""
 
     path: Path
     start: int
-    look: Look
+    end: int
+    at: int
+    of: int
+    fade_in: int
+    fade_out: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """What to encode. clock: frame of the cut at which it starts, drawn with the text of LABEL_FILE; None = not drawn."""
+    """What one profile makes of a segment. clock: frame of the cut at which it starts, drawn with LABEL_FILE, None = not;
+    mark: is MARK_FILE drawn across; output: its file, or for pictures the folder that takes them."""
 
-    frames: int
-    rate: Fraction
     size: Size
     reframe: str
     video: Fields
+    letters: Sequence[Letters]
+    label: bool
     clock: int | None
+    mark: bool
+    folder: str
+    output: str
 
 
-def encode(ffmpeg: Path, a: Run, b: Run | None, chunk: Chunk, output: str) -> tuple[str, ...]:
-    """b: None, or the clip that `a` dissolves into. The fonts and LABEL_FILE lie in the folder where ffmpeg runs."""
-    stream = _frames(a, chunk)
-    if b is not None:
-        stream = _dissolved(stream, _frames(b, chunk, again=1), a.look.pixels, chunk)
-    stream = _resized(stream, a, chunk)
-    if chunk.clock is not None:
-        stream = _burnt_in(stream, chunk, chunk.clock)
-    stream = stream.filter("format", chunk.video.text("pixels"))
-    arguments = encoder_arguments(chunk.video, chunk.rate) | {"frames:v": str(chunk.frames)}
-    return argv(ffmpeg, written(stream, output, MUXERS[chunk.video.text("extension")], arguments))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """frames of `picture`, in the format of the cut. leaves: by name."""
+
+    frames: int
+    frame: Frame
+    picture: Node
+    leaves: Mapping[str, Leaf]
 
 
-def _frames(run: Run, chunk: Chunk, again: int = 0) -> Stream:
-    seek: Options = {"ss": decimal((run.start - Fraction(1, 2)) / chunk.rate)} if run.start else NO_OPTIONS
-    stream = picked(source(run.path, INTERMEDIATE, again=again, options={"noautorotate": None, **seek}), 0)
-    return numbered(stream.filter("trim", end_frame=chunk.frames), chunk.rate)
+def encode(ffmpeg: Path, segment: Segment, chunks: Sequence[Chunk]) -> tuple[str, ...]:
+    """Text files and fonts lie in the folder of each chunk, below the folder where ffmpeg runs.
+
+    Errors: MediaError for sources that are too short or whose colours cannot be read."""
+    # ffmpeg-python takes equal inputs for one, so each is told how many came before it.
+    count = iter(range(sys.maxsize))
+    picture = _drawn(segment.picture, segment, count)
+    streams = [picture] if len(chunks) == 1 else _split(picture, len(chunks))
+    outputs = [_output(stream, segment, chunk, count) for stream, chunk in zip(streams, chunks, strict=True)]
+    return argv(ffmpeg, *outputs)
 
 
-def _dissolved(a: Stream, b: Stream, pixels: str, chunk: Chunk) -> Stream:
-    """Frame n of D is mixed (n+1)/(D+1), so that neither clip shows alone. xfade works in 4:4:4, hence `format`."""
+def _split(stream: Stream, ways: int) -> list[Stream]:
+    parts = stream.filter_multi_output("split", ways)
+    return [parts[index] for index in range(ways)]
+
+
+def _drawn(node: Node, segment: Segment, count: Iterator[int]) -> Stream:
+    frame = segment.frame
+    match node:
+        case Seen():
+            wanted = Wanted(start=node.start, frames=segment.frames, held=node.held)
+            return frames(segment.leaves[node.leaf], wanted, frame, next(count))
+        case Plain():
+            return _colour(node.colour, segment.frames, frame, next(count))
+        case Mixed():
+            a, b = (_drawn(each, segment, count) for each in (node.a, node.b))
+            return _blended(a, b, node, frame)
+        case Inset():
+            base, top = (_drawn(each, segment, count) for each in (node.base, node.top))
+            return _inset(base, top, node, frame)
+
+
+def _colour(colour: str, length: int, frame: Frame, again: int) -> Stream:
+    options = {"color": f"0x{colour.removeprefix('#')}", "size": str(frame.size), "rate": rate_text(frame.rate)}
+    stream = generated("color", again=again, **options)
+    return numbered(_to_bt709(stream.filter("format", "gbrp"), frame.pixels).filter("trim", end_frame=length), frame.rate)
+
+
+def _blended(a: Stream, b: Stream, node: Mixed, frame: Frame) -> Stream:
+    """xfade works in 4:4:4, hence `format`. Its clock starts before the first frame by as much as is past already."""
     mixed = joined(
         [a, b],
         "xfade",
-        transition="fade",
-        duration=decimal((chunk.frames + 1) / chunk.rate),
-        offset=decimal(-1 / chunk.rate),
+        transition=WIPES[node.form] if node.form else "fade",
+        duration=decimal((node.of + 1) / frame.rate),
+        offset=decimal(-(node.at + 1) / frame.rate),
     )
-    return numbered(mixed.filter("format", pixels), chunk.rate)
+    return numbered(mixed.filter("format", frame.pixels), frame.rate)
 
 
-def _resized(stream: Stream, a: Run, chunk: Chunk) -> Stream:
-    look = a.look
-    placed = placing(look.width, look.height, Fraction(1), chunk.size, chunk.reframe)
-    pixels = chunk.video.text("pixels")
-    if placed.scaled == Size(look.width, look.height) and pixels == look.pixels:
-        return framed(stream, placed)
-    return shaped(stream, look, Finish(placing=placed, pixels=pixels), a.path.name)
+def _inset(base: Stream, top: Stream, node: Inset, frame: Frame) -> Stream:
+    width = max(2, 2 * round_half_up(node.width * frame.size.width / 2))
+    height = max(2, 2 * round_half_up(Fraction(width * frame.size.height, 2 * frame.size.width)))
+    left = 2 * round_half_up((node.left * frame.size.width - Fraction(width, 2)) / 2)
+    upper = 2 * round_half_up((node.upper * frame.size.height - Fraction(height, 2)) / 2)
+    top = resized(top, plain_look(frame.size, frame.pixels), Size(width, height), frame.pixels, "stretch", "overlay")
+    top = top.filter("format", _with_alpha(frame.pixels))
+    if node.opacity != 1:
+        top = top.filter("colorchannelmixer", aa=decimal(node.opacity))
+    top = _faded(top, node.at, node.of, node.fade_in, node.fade_out, frame.rate)
+    laid = joined([base, top], "overlay", x=left, y=upper, format="auto", eof_action="pass")
+    return numbered(laid.filter("format", frame.pixels), frame.rate)
 
 
-def _burnt_in(stream: Stream, chunk: Chunk, clock: int) -> Stream:
-    """Label at the top left, running timecode of the cut at the top right: captions stand at the bottom."""
+def _faded(stream: Stream, at: int, of: int, fade_in: int, fade_out: int, rate: Fraction) -> Stream:
+    """Comes and goes by its opacity. The clock is set to where the segment is in the whole, and back."""
+    if not (fade_in or fade_out):
+        return stream
+    stream = stream.filter("setpts", f"N+{at}")
+    if fade_in:
+        stream = stream.filter("fade", type="in", start_time=0, duration=decimal(fade_in / rate), alpha=1)
+    if fade_out:
+        begin = decimal(Fraction(of - fade_out) / rate)
+        stream = stream.filter("fade", type="out", start_time=begin, duration=decimal(fade_out / rate), alpha=1)
+    return stream.filter("setpts", "N")
+
+
+def _with_alpha(pixels: str) -> str:
+    """The nearest format with transparency that overlay and fade know."""
+    return {"yuv420p": "yuva420p", "yuv422p": "yuva422p", "yuv444p": "yuva444p"}.get(
+        pixels, "yuva422p10le" if "422" in pixels else "yuva444p10le" if "444" in pixels else "yuva420p10le"
+    )
+
+
+def _output(stream: Stream, segment: Segment, chunk: Chunk, count: Iterator[int]) -> Stream:
+    frame, pixels = segment.frame, chunk.video.text("pixels")
+    drawn = "yuv444p" if pixels.startswith(("gbr", "rgb")) else pixels
+    stream = resized(stream, plain_look(frame.size, frame.pixels), chunk.size, drawn, chunk.reframe, "the cut")
+    for letters in chunk.letters:
+        stream = _lettered(stream, letters, frame.rate, drawn, segment.frames, next(count))
+    stream = _burnt_in(stream, chunk, frame.rate)
+    if drawn != pixels:
+        stream = _from_bt709(stream, pixels)
+    arguments = dict(encoder_arguments(chunk.video, frame.rate)) | {"frames:v": str(segment.frames)}
+    stream = stream.filter("format", pixels)
+    if not pixels.startswith(("gbr", "rgb")):
+        # What a picture says of itself stands in the encoder's parameter sets, which have to be equal in every chunk: also
+        # where one came out of a scaler and the other is passed on as it was decoded.
+        stream = stream.filter("setsar", "1").filter("setparams", chroma_location="left", **SAID)
+    return written(stream, chunk.output, MUXERS.get(chunk.video.text("extension"), "image2"), arguments)
+
+
+def _lettered(stream: Stream, letters: Letters, rate: Fraction, pixels: str, length: int, again: int) -> Stream:
+    drawn = source(letters.path, "png_pipe", again=again)["0"].filter("format", "gbrap")
+    alpha = _with_alpha(pixels)
+    drawn = _to_bt709(drawn, alpha)
+    drawn = numbered(drawn.filter("loop", loop=-1, size=1, start=0), rate).filter("trim", end_frame=length)
+    drawn = _faded(drawn, letters.at, letters.of, letters.fade_in, letters.fade_out, rate)
+    whole = letters.start <= 0 and letters.end >= length
+    when = {} if whole else {"enable": f"between(n,{letters.start},{letters.end - 1})"}
+    laid = joined([stream, drawn], "overlay", x=0, y=0, format="auto", eof_action="pass", **when)
+    return numbered(laid.filter("format", pixels), rate)
+
+
+def _to_bt709(stream: Stream, pixels: str) -> Stream:
+    stream = stream.filter(
+        "zscale",
+        matrixin="gbr",
+        primariesin="709",
+        transferin="709",
+        rangein="full",
+        matrix="709",
+        primaries="709",
+        transfer="709",
+        range="limited",
+        chromal="left",
+    )
+    return stream.filter("format", pixels).filter("setsar", "1")
+
+
+def _from_bt709(stream: Stream, pixels: str) -> Stream:
+    planar = {"rgb24": "gbrp", "rgb48be": "gbrp16le"}.get(pixels, pixels)
+    stream = stream.filter(
+        "zscale",
+        matrixin="709",
+        primariesin="709",
+        transferin="709",
+        rangein="limited",
+        chromalin="left",
+        matrix="gbr",
+        primaries="709",
+        transfer="709",
+        range="full",
+    )
+    return stream.filter("format", planar)
+
+
+def _burnt_in(stream: Stream, chunk: Chunk, rate: Fraction) -> Stream:
+    """Label at the top left, running timecode at the top right, a mark across the middle: captions stand at the bottom."""
     side = min(chunk.size.width, chunk.size.height)
     letters = max(10, side // 24)
     margin = max(4, side // 30)
@@ -97,13 +279,21 @@ def _burnt_in(stream: Stream, chunk: Chunk, clock: int) -> Stream:
         "y_align": "font",
         "y": margin,
     }
-    labelled = stream.filter("drawtext", fontfile=LABEL_FONT, textfile=LABEL_FILE, x=margin, **look)
-    return labelled.filter(
-        "drawtext",
-        fontfile=CLOCK_FONT,
-        timecode=timecode(clock, chunk.rate),
-        timecode_rate=rate_text(chunk.rate),
-        text="",
-        x=f"w-tw-{margin}",
-        **look,
-    )
+    if chunk.label:
+        files = {"fontfile": f"{chunk.folder}{LABEL_FONT}", "textfile": f"{chunk.folder}{LABEL_FILE}"}
+        stream = stream.filter("drawtext", x=margin, **files, **look)
+    if chunk.clock is not None:
+        stream = stream.filter(
+            "drawtext",
+            fontfile=f"{chunk.folder}{CLOCK_FONT}",
+            timecode=timecode(chunk.clock, rate),
+            timecode_rate=rate_text(rate),
+            text="",
+            x=f"w-tw-{margin}",
+            **look,
+        )
+    if chunk.mark:
+        across = {"fontsize": max(16, side // 9), "fontcolor": "white@0.22", "expansion": "none", "y_align": "font"}
+        files = {"fontfile": f"{chunk.folder}{LABEL_FONT}", "textfile": f"{chunk.folder}{MARK_FILE}"}
+        stream = stream.filter("drawtext", x="(w-tw)/2", y="(h-th)/2", **files, **across)
+    return stream

@@ -1,269 +1,665 @@
-"""One sequence and its deliverables → Steps: clips conformed, segments encoded per profile, sound mixed once, joined."""
+"""A Cut and its deliverables → Steps: segments encoded per profile straight from the shots, sound mixed once, then joined.
+
+Every deliverable ends in one step of its own name, `opening/web`; `opening/web/measure` and `opening/web/report` follow. What
+that step is depends on the profile's kind. Profiles that cannot be made of chunks are encoded from `…/mezzanine`, a
+lossless film that is itself joined of chunks: a change encodes only what it touches there too.
+"""
 
 from collections.abc import Mapping
 from collections.abc import Sequence as Rows
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from shotbuild.errors import SpecError
+from shotbuild.digest import canonical, of_text
+from shotbuild.errors import Location, SpecError
+from shotbuild.plan.cut import Cut, Heard
 from shotbuild.plan.graph import Link
 from shotbuild.plan.materials import Materials, ShotFilm
-from shotbuild.plan.timeline import Placed, Segment, frames_of, place, segments, total_frames
+from shotbuild.plan.timeline import Blend, Over, Picture, Run, Shown, Slug, Stretch, frames_of, part, runs, starts
 from shotbuild.records import (
-    AudioTrack,
-    Clip,
+    Caption,
+    Captions,
     Deliverable,
     Fields,
-    Format,
     Origin,
     Output,
     Pin,
     Profile,
+    Project,
     Recipe,
-    Sequence,
     SourceFile,
     Step,
     fields,
 )
-from shotbuild.units import SAMPLE_RATE, Duration, Size, rate_name, rate_text, round_half_up, samples
+from shotbuild.units import Size, rate_name, rate_text, round_half_up, timecode
 
-TO_THE_END = -1
+FILM, LADDERS, FRAMES, STEMS, ANIMATION, SHEET, POSTER = (
+    "film",
+    ("hls", "dash"),
+    "frames",
+    "stems",
+    "animation",
+    "sheet",
+    "poster",
+)
+FOLDERS = (*LADDERS, FRAMES, STEMS)
+"""Kinds whose result is a folder."""
+SHEET_COLUMNS, SHEET_SIZE = 5, Size(480, 270)
+FIRST_NUMBER = 1001
+ONE_PICTURE = fields(codec="png", extension="png", pixels="rgb24")
+Inputs = list[tuple[str, Origin]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
-    """A sequence settled in frames. conformed: the step that conforms each clip; heard: does that clip's step make sound."""
+class Commission:
+    """One deliverable of a cut, with all that its steps are made from. prefix: of the names of its steps."""
 
-    sequence: Sequence
-    placed: tuple[Placed, ...]
-    segments: tuple[Segment, ...]
-    conformed: tuple[str, ...]
-    heard: tuple[bool, ...]
-
-    @property
-    def frames(self) -> int:
-        return total_frames(self.placed)
+    cut: Cut
+    deliverable: Deliverable
+    profile: Profile
+    films: Mapping[str, ShotFilm]
+    materials: Materials
+    project: Project
+    prefix: str
 
     @property
-    def rate(self) -> Fraction:
-        return self.sequence.format.rate
+    def size(self) -> Size:
+        """Of the delivered picture."""
+        return out_size(self.cut.sequence.format.size, self.profile)
 
-
-def cut_of(sequence: Sequence, films: Mapping[str, ShotFilm]) -> Cut:
-    """Lays a sequence out. Errors: SpecError where trims or transitions do not fit."""
-    rate = sequence.format.rate
-    lengths = {clip.shot: frames_of(films[clip.shot].seconds, rate) for clip in sequence.clips}
-    placed = place(sequence.clips, lengths, rate)
-    for track in sequence.audio:
-        _check_track(track, total_frames(placed) / rate, rate)
-    return Cut(
-        sequence=sequence,
-        placed=placed,
-        segments=segments(sequence.clips, placed),
-        conformed=tuple(conform_name(clip.shot, sequence.format) for clip in sequence.clips),
-        heard=tuple(clip.sound and films[clip.shot].sound is not None for clip in sequence.clips),
-    )
-
-
-def _check_track(track: AudioTrack, seconds: Fraction, rate: Fraction) -> None:
-    if track.at.exact(rate) >= seconds:
-        raise SpecError(
-            f"{track.file} would start after the end of the cut",
-            location=track.location,
-            cause=f"it starts at {float(track.at.exact(rate)):.3f} s, the cut lasts {float(seconds):.3f} s",
-            hint="give it an earlier `at`",
+    def step(
+        self,
+        name: str,
+        stage: str,
+        parameters: Fields,
+        inputs: Rows[tuple[str, Origin]],
+        outputs: tuple[str, ...],
+        tool: Pin | None = None,
+    ) -> Step:
+        """tool: who does the work, None = ffmpeg."""
+        return Step(
+            name=name,
+            recipe=_recipe(stage, self.materials, parameters, tool),
+            inputs=tuple(inputs),
+            outputs=outputs,
+            sequence=self.cut.sequence.name,
+            deliverable=self.deliverable.name,
+            tags=self.cut.sequence.tags + self.deliverable.tags,
+            location=self.deliverable.location,
         )
 
 
-def conform_name(shot: str, format: Format) -> str:
-    pixels = "" if format.pixels == "yuv420p" else f"-{format.pixels}"
-    return f"{shot}/conform-{format.size}-{rate_name(format.rate)}{pixels}"
-
-
-def conform(film: ShotFilm, format: Format, materials: Materials) -> Step:
-    """Brings a finished shot to the format of a cut."""
-    shot = film.shot
-    inputs: list[tuple[str, Origin]] = [("source", film.picture)]
-    if film.sound is not None and film.sound != film.picture:
-        inputs.append(("sound", film.sound))
-    parameters = fields(
-        frames=frames_of(film.seconds, format.rate),
-        size=str(format.size),
-        rate=rate_text(format.rate),
-        color=format.color,
-        pixels=format.pixels,
-        fit=shot.fit,
-        sound=film.sound is not None,
-    )
-    return Step(
-        name=conform_name(shot.name, format),
-        recipe=_recipe("conform", materials, parameters),
-        inputs=tuple(inputs),
-        outputs=("video.mkv", "sound.wav") if film.sound is not None else ("video.mkv",),
-        shots=(shot.name,),
-        priority=shot.priority,
-        tags=shot.tags,
-        location=shot.location,
-    )
-
-
-def mix(cut: Cut, materials: Materials) -> Step | None:
-    """All sound of a cut in one file; None when nothing is to be heard."""
-    rows: list[Fields] = []
-    inputs: list[tuple[str, Origin]] = []
-    for index, (placed, step, heard) in enumerate(zip(cut.placed, cut.conformed, cut.heard, strict=True)):
-        if heard:
-            inputs.append((f"clip{index:04d}", Output(step=step, name="sound.wav")))
-            rows.append(_clip_row(f"clip{index:04d}", placed, cut.rate))
-    for index, track in enumerate(cut.sequence.audio):
-        inputs.append((f"track{index:04d}", SourceFile(path=track.file, location=track.location)))
-        rows.append(_track_row(f"track{index:04d}", track, cut.rate))
-    if not rows:
-        return None
-    parameters = fields(rate=rate_text(cut.rate), frames=cut.frames, tracks=tuple(rows))
-    return _sequence_step(cut, f"{cut.sequence.name}/mix", _recipe("mix", materials, parameters), inputs, "mix.wav")
-
-
-def deliver(
-    cut: Cut,
-    deliverable: Deliverable,
-    profile: Profile,
-    mixed: Step | None,
-    takes: Mapping[str, Origin],
-    materials: Materials,
-    project: str,
-) -> tuple[list[Step], Link]:
-    """The steps of one deliverable: a chunk for each segment, its sound, the joined file, which names its takes.
-
-    takes: shot → the take or plate that it is."""
-    name = f"{cut.sequence.name}/{deliverable.name}"
-    encoded = [
-        _encode(cut, segment, f"{name}/{label}", deliverable, profile, materials)
-        for label, segment in zip(_labels(cut), cut.segments, strict=True)
-    ]
-    steps = list(encoded)
-    inputs: list[tuple[str, Origin]] = [
-        (f"segment{index:05d}", Output(step=step.name, name=step.outputs[0])) for index, step in enumerate(encoded)
-    ]
-    if mixed is not None:
-        recipe = _recipe("sound", materials, fields(sound=profile.sound))
-        output = f"sound.{profile.sound.text('extension')}"
-        source: list[tuple[str, Origin]] = [("mix", Output(step=mixed.name, name=mixed.outputs[0]))]
-        sound = _sequence_step(cut, f"{name}/sound", recipe, source, output, deliverable)
-        steps.append(sound)
-        inputs.append(("sound", Output(step=sound.name, name=output)))
-    parameters = fields(
-        frames=cut.frames,
-        lengths=tuple(segment.frames for segment in cut.segments),
-        rate=rate_text(cut.rate),
+def commissioned(
+    cut: Cut, deliverable: Deliverable, films: Mapping[str, ShotFilm], materials: Materials, project: Project
+) -> Commission:
+    return Commission(
+        cut=cut,
+        deliverable=deliverable,
+        profile=materials.profiles[deliverable.profile],
+        films=films,
+        materials=materials,
         project=project,
-        sequence=cut.sequence.name,
-        size=str(_out_size(cut.sequence.format.size, profile)),
-        title=cut.sequence.title,
-        video=profile.video,
+        prefix=f"{cut.sequence.name}/{deliverable.name}",
     )
-    output = f"film.{profile.extension}"
-    recipe = _recipe("join", materials, parameters, materials.joiner)
-    joined = _sequence_step(cut, name, recipe, inputs, output, deliverable)
-    steps.append(replace(joined, cites=tuple(sorted(takes.items()))))
-    return steps, Link(path=f"{deliverable.file}.{profile.extension}", step=name, output=output)
 
 
-def _encode(cut: Cut, segment: Segment, name: str, deliverable: Deliverable, profile: Profile, materials: Materials) -> Step:
-    inputs: list[tuple[str, Origin]] = [("a", Output(step=cut.conformed[segment.a.clip], name="video.mkv"))]
-    clips = [cut.sequence.clips[segment.a.clip]]
-    if segment.into is not None:
-        inputs.append(("b", Output(step=cut.conformed[segment.into.clip], name="video.mkv")))
-        clips.append(cut.sequence.clips[segment.into.clip])
-    size = cut.sequence.format.size
+def sounds_of(cut: Cut, films: Mapping[str, ShotFilm], materials: Materials) -> list[Step]:
+    """The sound of each shot that is heard in a cut, at its rate."""
+    found: dict[str, Step] = {}
+    for heard in cut.heard:
+        film = films.get(heard.shot)
+        if film is None or film.sound is None:
+            continue
+        frames = frames_of(film.seconds, cut.rate)
+        parameters = fields(effects=film.retimed, frames=frames, rate=rate_text(cut.rate))
+        inputs: Inputs = [("source", film.sound)]
+        found[film.shot.name] = Step(
+            name=sound_name(film.shot.name, cut.rate),
+            recipe=_recipe("clip-sound", materials, parameters),
+            inputs=tuple(inputs),
+            outputs=("sound.wav",),
+            shots=(film.shot.name,),
+            priority=film.shot.priority,
+            tags=film.shot.tags,
+            location=film.shot.location,
+        )
+    return list(found.values())
+
+
+def sound_name(shot: str, rate: Fraction) -> str:
+    return f"{shot}/sound-{rate_name(rate)}"
+
+
+def mix(cut: Cut, layout: str, roles: tuple[str, ...] | None, materials: Materials) -> Step | None:
+    """All sound of a cut in one file, or that of some roles; None when nothing is to be heard. layout: `mono`, `stereo`,
+    `5.1`."""
+    if not cut.heard or (roles is not None and not any(heard.role in roles for heard in cut.heard)):
+        return None
+    rows: list[Fields] = []
+    inputs: dict[str, Origin] = {}
+    for index, heard in enumerate(cut.heard):
+        name, origin = _source_of(index, heard, cut.rate)
+        inputs[name] = origin
+        rows.append(_sound_row(name, heard))
     parameters = fields(
-        burn_in=fields(label=_shots(clips), start=segment.at) if profile.burn_in else None,
-        frames=segment.frames,
-        out_size=str(_out_size(size, profile)),
         rate=rate_text(cut.rate),
-        reframe=deliverable.reframe or profile.reframe,
-        size=str(size),
-        start_a=segment.a.start,
-        start_b=segment.into.start if segment.into is not None else None,
-        transition=segment.transition,
-        video=profile.video,
+        frames=cut.frames,
+        layout=layout,
+        roles=roles,
+        tracks=tuple(rows),
     )
-    recipe = _recipe("encode", materials, parameters)
-    output = f"chunk.{profile.video.text('extension')}"
-    shots = tuple(dict.fromkeys(clip.shot for clip in clips))
-    return _sequence_step(cut, name, recipe, inputs, output, deliverable, shots)
-
-
-def _sequence_step(
-    cut: Cut,
-    name: str,
-    recipe: Recipe,
-    inputs: Rows[tuple[str, Origin]],
-    output: str,
-    deliverable: Deliverable | None = None,
-    shots: tuple[str, ...] = (),
-) -> Step:
-    tags = cut.sequence.tags + (deliverable.tags if deliverable else ())
+    own = "" if layout == "stereo" else f"-{layout}"
+    name = f"{cut.sequence.name}/mix{own}" + ("" if roles is None else f"-{'-'.join(roles)}")
     return Step(
         name=name,
-        recipe=recipe,
-        inputs=tuple(inputs),
-        outputs=(output,),
-        shots=shots,
+        recipe=_recipe("mix", materials, parameters),
+        inputs=tuple(inputs.items()),
+        outputs=("mix.wav",),
         sequence=cut.sequence.name,
-        deliverable=deliverable.name if deliverable else None,
-        tags=tags,
-        location=deliverable.location if deliverable else cut.sequence.location,
+        tags=cut.sequence.tags,
+        location=cut.sequence.location,
     )
 
 
-def _labels(cut: Cut) -> list[str]:
+def deliver(order: Commission) -> tuple[list[Step], list[Link]]:
+    """All steps of one deliverable, and the files that they give. Errors: SpecError for captions that the sequence lacks."""
+    kind = order.profile.kind
+    steps = _KINDS.get(kind, _film)(order)
+    film = steps[-1]
+    output, path = film.outputs[0], order.deliverable.file
+    folder = kind in FOLDERS
+    links = [
+        Link(path=path if folder else f"{path}.{order.profile.extension}", step=film.name, output=output, folder=folder)
+    ]
+    measured = order.step(
+        f"{order.prefix}/measure",
+        "measure",
+        fields(
+            cuts=starts(order.cut.track),
+            extension="" if folder else order.profile.extension,
+            frames=order.cut.frames,
+            rate=rate_text(order.cut.rate),
+        ),
+        [("film", Output(step=film.name, name=output))],
+        ("measured.json",),
+    )
+    report = order.step(
+        f"{order.prefix}/report",
+        "report",
+        fields(
+            must=order.profile.must,
+            names=fields(
+                project=order.project.name,
+                sequence=order.cut.sequence.name,
+                deliverable=order.deliverable.name,
+                profile=order.profile.name,
+            ),
+            waived=Fields(order.deliverable.waived),
+        ),
+        [("measured", Output(step=measured.name, name="measured.json"))],
+        ("report.json", "report.html"),
+    )
+    links += [Link(path=f"{path}.{each}", step=report.name, output=each) for each in report.outputs]
+    return [*steps, measured, report], links
+
+
+# --- what each kind of profile gives ---------------------------------------------------------------------------------
+
+
+def _film(order: Commission) -> list[Step]:
+    if not order.profile.video.items:
+        return _sound_alone(order)
+    if chunked(order.profile.video):
+        steps = _encoded(order, order.profile.video)
+        chunks = [step for step in steps if step.recipe.stage == "encode"]
+        lengths = tuple(stretch.frames for stretch in order.cut.track)
+    else:
+        steps = _whole(order)
+        chunks, lengths = steps[-1:], (order.cut.frames,)
+    sound = _sound(order)
+    captions = [_caption_track(order, language) for language in order.deliverable.captions]
+    film = _joined(order, order.prefix, chunks, lengths, order.profile.video, order.profile.extension, sound[-1:], captions)
+    return [*steps, *sound, *captions, film]
+
+
+def chunked(video: Fields) -> bool:
+    """Whether a profile's picture may be encoded segment by segment: strict rate control looks at all of it."""
+    return video.get("rate") != "vbv"
+
+
+def _whole(order: Commission) -> list[Step]:
+    """The picture in one go, from a lossless film."""
+    steps = _mezzanine(order)
+    video = order.profile.video
+    parameters = fields(
+        frames=order.cut.frames,
+        rate=rate_text(order.cut.rate),
+        size=str(order.size),
+        video=video,
+    )
+    film: Inputs = [("film", Output(step=steps[-1].name, name=steps[-1].outputs[0]))]
+    return [*steps, order.step(f"{order.prefix}/whole", "whole", parameters, film, (f"chunk.{video.text('extension')}",))]
+
+
+def _mezzanine(order: Commission) -> list[Step]:
+    """A lossless film of the delivered size, picture only."""
+    pixels = order.profile.video.get("source_pixels") or order.profile.video.get("pixels")
+    lossless = order.materials.mezzanine(str(pixels))
+    inner = replace(order, prefix=f"{order.prefix}/mezzanine")
+    steps = _encoded(inner, lossless)
+    lengths = tuple(stretch.frames for stretch in order.cut.track)
+    joined = _joined(inner, inner.prefix, steps, lengths, lossless, "mkv", [], [])
+    return [*steps, replace(joined, cites=())]
+
+
+def _ladder(order: Commission) -> list[Step]:
+    steps: list[Step] = []
+    rungs: list[Fields] = []
+    inputs: Inputs = []
+    lengths = tuple(stretch.frames for stretch in order.cut.track)
+    for index, name in enumerate(order.profile.ladder):
+        profile = order.materials.profiles[name]
+        rung = replace(order, profile=profile, prefix=f"{order.prefix}/{name}")
+        chunks = _encoded(rung, profile.video)
+        film = _joined(rung, rung.prefix, chunks, lengths, profile.video, "mp4", [], [])
+        steps += [*chunks, replace(film, cites=())]
+        inputs.append((f"rung{index}", Output(step=film.name, name=film.outputs[0])))
+        rungs.append(fields(name=name, size=str(rung.size)))
+    sound = _sound(order)
+    steps += sound
+    if sound:
+        inputs.append(("sound", Output(step=sound[-1].name, name=sound[-1].outputs[0])))
+    for language in order.deliverable.captions:
+        track = _caption_track(order, language)
+        steps.append(track)
+        inputs.append((f"captions-{language}", Output(step=track.name, name=track.outputs[0])))
+    parameters = fields(
+        kind=order.profile.kind,
+        rate=rate_text(order.cut.rate),
+        rows=tuple(rungs),
+        seconds="6",
+        title=order.cut.sequence.title,
+    )
+    return [*steps, order.step(order.prefix, "ladder", parameters, inputs, ("package.tar",))]
+
+
+def _frames(order: Commission) -> list[Step]:
+    video = order.profile.video
+    steps = _encoded(order, video)
+    first = video.get("first")
+    parameters = fields(
+        extension=video.text("codec"),
+        first=first if isinstance(first, int) else FIRST_NUMBER,
+        lengths=tuple(stretch.frames for stretch in order.cut.track),
+    )
+    chunks = [step for step in steps if step.recipe.stage == "encode"]
+    return [*steps, order.step(order.prefix, "frames", parameters, _numbered(chunks), ("package.tar",))]
+
+
+def _animation(order: Commission) -> list[Step]:
+    steps = _mezzanine(order)
+    parameters = fields(
+        frames=order.cut.frames, rate=rate_text(order.cut.rate), size=str(order.size), video=order.profile.video
+    )
+    film: Inputs = [("film", Output(step=steps[-1].name, name=steps[-1].outputs[0]))]
+    return [*steps, order.step(order.prefix, "animation", parameters, film, (f"film.{order.profile.extension}",))]
+
+
+def _sheet(order: Commission) -> list[Step]:
+    """The middle frame of each clip, small."""
+    order = replace(order, profile=replace(order.profile, size=_thumbnail(order.cut.sequence.format.size)))
+    steps: list[Step] = []
+    rows: list[Fields] = []
+    start = order.cut.sequence.timecode.at(order.cut.rate)
+    for index, (shot, first, last) in enumerate(order.cut.clips):
+        middle = (first + last) // 2
+        steps += _still(order, f"{order.prefix}/frame{index:04d}", middle, ONE_PICTURE)
+        rows.append(fields(label=shot, timecode=timecode(start + first, order.cut.rate)))
+    frames = [step for step in steps if step.recipe.stage == "encode"]
+    inputs: Inputs = [
+        (f"frame{index:04d}", Output(step=step.name, name=step.outputs[0])) for index, step in enumerate(frames)
+    ]
+    columns = order.profile.video.get("columns")
+    parameters = fields(
+        columns=columns if isinstance(columns, int) else min(SHEET_COLUMNS, len(rows)),
+        rows=tuple(rows),
+        size=str(order.size),
+        title=order.cut.sequence.title,
+    )
+    return [*steps, order.step(order.prefix, "sheet", parameters, inputs, ("sheet.png",))]
+
+
+def _poster(order: Commission) -> list[Step]:
+    """One frame: at a share of the film, a third of it where nothing is said."""
+    share = Fraction(str(order.profile.video.get("at") or "1/3"))
+    frame = min(int(share * order.cut.frames), order.cut.frames - 1)
+    return _still(order, order.prefix, frame, ONE_PICTURE)
+
+
+def _stems(order: Commission) -> list[Step]:
+    layout = str(order.profile.sound.get("layout") or "stereo")
+    steps: list[Step] = []
+    inputs: Inputs = []
+    for role in dict.fromkeys(heard.role for heard in order.cut.heard):
+        mixed = mix(order.cut, layout, (role,), order.materials)
+        assert mixed is not None, "a role that is heard has a mix"
+        steps.append(mixed)
+        inputs.append((role, Output(step=mixed.name, name=mixed.outputs[0])))
+    if not steps:
+        raise SpecError(
+            f"{order.cut.sequence.name} has no sound, so there are no stems",
+            location=order.deliverable.location,
+            hint="give it `audio`, or take this deliverable out",
+        )
+    parameters = fields(
+        rate=rate_text(order.cut.rate),
+        sound=order.profile.sound,
+        timecode=order.cut.sequence.timecode.at(order.cut.rate),
+    )
+    return [*steps, order.step(order.prefix, "stems", parameters, inputs, ("package.tar",))]
+
+
+def _sound_alone(order: Commission) -> list[Step]:
+    sound = _sound(order)
+    if not sound:
+        raise SpecError(
+            f"{order.cut.sequence.name} has no sound",
+            location=order.deliverable.location,
+            cause=f"profile {order.profile.name!r} delivers sound alone",
+            hint="give the sequence `audio`, or use another profile",
+        )
+    return [*sound[:-1], replace(sound[-1], name=order.prefix)]
+
+
+_KINDS = {
+    "hls": _ladder,
+    "dash": _ladder,
+    FRAMES: _frames,
+    ANIMATION: _animation,
+    SHEET: _sheet,
+    POSTER: _poster,
+    STEMS: _stems,
+}
+
+
+# --- segments --------------------------------------------------------------------------------------------------------
+
+
+def _encoded(order: Commission, video: Fields) -> list[Step]:
+    """A chunk for each segment, with the texts that are drawn over it."""
+    steps: dict[str, Step] = {}
+    chunks: list[Step] = []
+    burnt = _burnt(order)
+    for label, stretch, at in zip(_labels(order.cut.track), order.cut.track, starts(order.cut.track), strict=True):
+        letters = [_title(order, shown, stretch.frames) for shown in stretch.titles]
+        letters += [_caption(order, each, at, stretch.frames) for each in _over(burnt, at, stretch.frames)]
+        steps.update((step.name, step) for step, _ in letters)
+        name = f"{order.prefix}/{label}"
+        chunk = _encode(order, stretch, at, name, video, letters, f"chunk.{video.text('extension')}")
+        chunks.append(replace(chunk, batch=f"{order.cut.sequence.name}/{label}"))
+    return [*steps.values(), *chunks]
+
+
+def _still(order: Commission, name: str, frame: int, video: Fields) -> list[Step]:
+    """One frame of a cut as a picture."""
+    (stretch,) = part(order.cut.track, frame, frame + 1)
+    letters = [_title(order, shown, 1) for shown in stretch.titles]
+    return [*(step for step, _ in letters), _encode(order, stretch, frame, name, video, letters, "frame.png")]
+
+
+def _encode(
+    order: Commission,
+    stretch: Stretch,
+    at: int,
+    name: str,
+    video: Fields,
+    letters: Rows[tuple[Step, Fields]],
+    output: str,
+) -> Step:
+    format_ = order.cut.sequence.format
+    names = tuple(dict.fromkeys(run.shot for run in runs(stretch.picture)))
+    inputs: dict[str, Origin] = {}
+    shots: dict[str, Fields] = {}
+    for index, shot in enumerate(names):
+        film = order.films[shot]
+        inputs[f"shot{index}"] = film.picture
+        inputs.update((f"shot{index}-{key}", origin) for key, origin in film.files)
+        shots[f"shot{index}"] = _shot_row(film, f"shot{index}", order.cut.rate)
+    rows: list[Fields] = []
+    for index, (step, row) in enumerate(letters):
+        inputs[f"letters{index}"] = Output(step=step.name, name=step.outputs[0])
+        rows.append(Fields(tuple(sorted((*row.items, ("input", f"letters{index}"))))))
+    parameters = fields(
+        burn_in=_burn_in(order, names, at),
+        frames=stretch.frames,
+        letters=tuple(rows),
+        out_size=str(order.size),
+        picture=_node(stretch.picture, {shot: f"shot{index}" for index, shot in enumerate(names)}),
+        pixels=format_.pixels,
+        rate=rate_text(order.cut.rate),
+        reframe=order.deliverable.reframe or order.profile.reframe,
+        shots=Fields(tuple(sorted(shots.items()))),
+        size=str(format_.size),
+        video=video,
+    )
+    return replace(order.step(name, "encode", parameters, tuple(inputs.items()), (output,)), shots=names)
+
+
+def _shot_row(film: ShotFilm, name: str, rate: Fraction) -> Fields:
+    effects = []
+    for row in film.effects:
+        files = row.get("files")
+        named = Fields(tuple((key, f"{name}-{plain}") for key, plain in files)) if isinstance(files, Fields) else Fields()
+        effects.append(Fields(tuple(sorted((dict(row.items) | {"files": named}).items()))))
+    return fields(
+        effects=tuple(effects),
+        fit=film.shot.fit,
+        input=name,
+        length=frames_of(film.seconds, rate),
+        own=rate_text(film.shot.format.rate),
+        pixels=film.shot.format.pixels,
+        ready=film.ready,
+    )
+
+
+def _node(picture: Picture, names: Mapping[str, str]) -> Fields:
+    """A picture as it stands in a recipe: shots by their place among the inputs, never by name."""
+    match picture:
+        case Run():
+            return fields(kind="run", shot=names[picture.shot], start=picture.start, held=picture.held)
+        case Slug():
+            return fields(kind="slug", colour=picture.colour)
+        case Blend():
+            a, b = _node(picture.a, names), _node(picture.b, names)
+            return fields(kind="blend", a=a, b=b, at=picture.at, of=picture.of, form=picture.form)
+        case Over():
+            return fields(
+                kind="over",
+                base=_node(picture.base, names),
+                top=_node(picture.top, names),
+                left=str(picture.left),
+                upper=str(picture.upper),
+                width=str(picture.width),
+                opacity=str(picture.opacity),
+                at=picture.at,
+                of=picture.of,
+                fade_in=picture.fade_in,
+                fade_out=picture.fade_out,
+            )
+
+
+def _labels(track: Rows[Stretch]) -> list[str]:
     """A name for each segment, by its shots, so that moving a clip does not rename the others."""
     labels: list[str] = []
     used: dict[str, int] = {}
-    for segment in cut.segments:
-        spans = [segment.a] if segment.into is None else [segment.a, segment.into]
-        label = "+".join(cut.sequence.clips[span.clip].shot for span in spans)
+    for stretch in track:
+        label = "+".join(dict.fromkeys(run.shot for run in runs(stretch.picture))) or "slug"
         used[label] = used.get(label, 0) + 1
         labels.append(label if used[label] == 1 else f"{label}~{used[label]}")
     return labels
 
 
-def _shots(clips: Rows[Clip]) -> str:
-    return " > ".join(clip.shot for clip in clips)
-
-
-def _clip_row(name: str, placed: Placed, rate: Fraction) -> Fields:
-    start = samples(placed.start, rate)
+def _burn_in(order: Commission, shots: tuple[str, ...], at: int) -> Fields | None:
+    said = order.profile.burn_in
+    if not said.items:
+        return None
+    parts = {shot: f" {order.films[shot].label}" if said.get("take") and order.films[shot].label else "" for shot in shots}
+    label = " > ".join(f"{shot}{parts[shot]}" for shot in shots)
+    start = order.cut.sequence.timecode.at(order.cut.rate)
     return fields(
-        input=name,
-        at=samples(placed.at, rate),
-        start=start,
-        length=samples(placed.end, rate) - start,
-        gain="0",
-        fade_in=samples(placed.head, rate),
-        fade_out=samples(placed.tail, rate),
+        clock=start + at if said.get("clock") else None,
+        label=label if said.get("shot") else None,
+        mark=order.deliverable.watermark if said.get("watermark") and order.deliverable.watermark else None,
     )
 
 
-def _track_row(name: str, track: AudioTrack, rate: Fraction) -> Fields:
-    start = _samples(track.start, rate)
+# --- text ------------------------------------------------------------------------------------------------------------
+
+
+def _title(order: Commission, shown: Shown, frames: int) -> tuple[Step, Fields]:
+    step = _lettering(order, shown.title.text, shown.title.look, shown.title.location)
+    row = fields(start=0, end=frames, at=shown.at, of=shown.of, fade_in=shown.fade_in, fade_out=shown.fade_out)
+    return step, row
+
+
+def _burnt(order: Commission) -> list[tuple[int, int, Caption, Captions]]:
+    """The captions that are burnt in, in frames of the cut."""
+    if order.deliverable.burn is None:
+        return []
+    captions = _captions(order, order.deliverable.burn)
+    rate, late = order.cut.rate, captions.offset.exact(order.cut.rate)
+    found = []
+    for each in order.materials.captions(captions):
+        start, end = round_half_up((each.start + late) * rate), round_half_up((each.end + late) * rate)
+        if start < end and start < order.cut.frames:
+            found.append((start, min(end, order.cut.frames), each, captions))
+    return found
+
+
+def _over(burnt: Rows[tuple[int, int, Caption, Captions]], at: int, frames: int) -> list[tuple[int, int, Caption, Captions]]:
+    return [each for each in burnt if each[0] < at + frames and each[1] > at]
+
+
+def _caption(order: Commission, burnt: tuple[int, int, Caption, Captions], at: int, frames: int) -> tuple[Step, Fields]:
+    start, end, caption, captions = burnt
+    step = _lettering(order, caption.text, captions.look, captions.location)
+    first, last = max(start - at, 0), min(end - at, frames)
+    return step, fields(start=first, end=last, at=0, of=end - start, fade_in=0, fade_out=0)
+
+
+def _lettering(order: Commission, text: str, look: Fields, location: Location) -> Step:
+    """Text drawn for a frame of the delivered size."""
+    shown = dict(look.items)
+    font = shown.pop("font", None)
+    inputs: Inputs = []
+    if isinstance(font, str):
+        inputs.append(("font", SourceFile(path=font, location=location)))
+    parameters = fields(frame=str(order.size), look=Fields(tuple(sorted(shown.items()))), text=text)
+    name = f"{order.prefix}/text-{of_text(canonical(fields(font=font, parameters=parameters))).short}"
+    return order.step(name, "lettering", parameters, inputs, ("letters.png",))
+
+
+def _captions(order: Commission, language: str) -> Captions:
+    found = {each.language: each for each in order.cut.sequence.captions}
+    if language not in found:
+        raise SpecError(
+            f"sequence {order.cut.sequence.name} has no captions in {language!r}",
+            location=order.deliverable.location,
+            cause=f"it has {', '.join(found) or 'none'}",
+            hint="add them to the sequence: `captions: {" + language + ": assets/….srt}`",
+        )
+    return found[language]
+
+
+def _caption_track(order: Commission, language: str) -> Step:
+    captions = _captions(order, language)
+    form = "webvtt" if order.profile.kind in LADDERS or order.profile.extension == "webm" else "mov_text"
+    parameters = fields(
+        form=form,
+        frames=order.cut.frames,
+        language=language,
+        offset=str(captions.offset.exact(order.cut.rate)),
+        rate=rate_text(order.cut.rate),
+    )
+    output = "captions.vtt" if form == "webvtt" else "captions.mp4"
+    source: Inputs = [("source", SourceFile(path=captions.file, location=captions.location))]
+    return order.step(f"{order.prefix}/captions-{language}", "captions", parameters, source, (output,))
+
+
+# --- sound and the film ----------------------------------------------------------------------------------------------
+
+
+def _sound(order: Commission) -> list[Step]:
+    """The mix, and its form for this deliverable; nothing for a silent cut or profile."""
+    sound = order.profile.sound
+    if not sound.items:
+        return []
+    mixed = mix(order.cut, str(sound.get("layout") or "stereo"), None, order.materials)
+    if mixed is None:
+        return []
+    source: Inputs = [("mix", Output(step=mixed.name, name=mixed.outputs[0]))]
+    parameters = fields(loudness=order.profile.loudness, sound=sound)
+    output = f"sound.{sound.text('extension')}"
+    return [mixed, order.step(f"{order.prefix}/sound", "sound", parameters, source, (output,))]
+
+
+def _joined(
+    order: Commission,
+    name: str,
+    chunks: Rows[Step],
+    lengths: tuple[int, ...],
+    video: Fields,
+    extension: str,
+    sound: Rows[Step],
+    captions: Rows[Step],
+) -> Step:
+    inputs = _numbered([step for step in chunks if step.recipe.stage in ("encode", "whole")])
+    inputs += [("sound", Output(step=step.name, name=step.outputs[0])) for step in sound]
+    inputs += [(step.name.rpartition("/")[2], Output(step=step.name, name=step.outputs[0])) for step in captions]
+    wrap, cut = order.profile.wrap, order.cut
+    parameters = fields(
+        frames=cut.frames,
+        lengths=lengths,
+        project=order.project.name,
+        rate=rate_text(cut.rate),
+        reel=cut.sequence.name if wrap.get("reel") else None,
+        sequence=cut.sequence.name,
+        size=str(order.size),
+        timecode=cut.sequence.timecode.at(cut.rate) if wrap.get("timecode") else None,
+        title=cut.sequence.title,
+        video=video,
+        wrap=wrap,
+    )
+    takes = {shot: order.films[shot].take for shot in cut.shots}
+    joined = order.step(name, "join", parameters, inputs, (f"film.{extension}",), order.materials.joiner)
+    return replace(joined, cites=tuple(sorted(takes.items())))
+
+
+def _numbered(chunks: Rows[Step]) -> Inputs:
+    return [(f"segment{index:05d}", Output(step=step.name, name=step.outputs[0])) for index, step in enumerate(chunks)]
+
+
+def _source_of(index: int, heard: Heard, rate: Fraction) -> tuple[str, Origin]:
+    if heard.track is not None:
+        return f"track{index:04d}", SourceFile(path=heard.track.file, location=heard.track.location)
+    return f"clip{index:04d}", Output(step=sound_name(heard.shot, rate), name="sound.wav")
+
+
+def _sound_row(name: str, heard: Heard) -> Fields:
     return fields(
         input=name,
-        at=_samples(track.at, rate),
-        start=start,
-        length=TO_THE_END if track.end is None else _samples(track.end, rate) - start,
-        gain=str(track.gain),
-        fade_in=_samples(track.fade_in, rate),
-        fade_out=_samples(track.fade_out, rate),
+        at=heard.at,
+        start=heard.start,
+        length=heard.length,
+        gain=str(heard.gain),
+        fade_in=heard.fade_in,
+        fade_out=heard.fade_out,
+        role=heard.role,
+        duck=str(heard.duck),
     )
 
 
-def _samples(duration: Duration, rate: Fraction) -> int:
-    return round_half_up(duration.exact(rate) * SAMPLE_RATE)
-
-
-def _out_size(size: Size, profile: Profile) -> Size:
+def out_size(size: Size, profile: Profile) -> Size:
     """The size of a delivered picture: the profile's, or the cut's, made smaller where the profile has a limit."""
     if profile.size is not None:
         return profile.size
@@ -272,7 +668,14 @@ def _out_size(size: Size, profile: Profile) -> Size:
     return Size(2 * round_half_up(Fraction(size.width * profile.height, 2 * size.height)), profile.height)
 
 
+def _thumbnail(size: Size) -> Size:
+    return Size(SHEET_SIZE.width, 2 * round_half_up(Fraction(SHEET_SIZE.width * size.height, 2 * size.width)))
+
+
 def _recipe(stage: str, materials: Materials, parameters: Fields, tool: Pin | None = None) -> Recipe:
-    """tool: who does the work, None = ffmpeg."""
-    pins = (tool or materials.ffmpeg,)
-    return Recipe(stage=stage, version=materials.stages[stage], pins=pins, parameters=parameters)
+    return Recipe(
+        stage=stage,
+        version=materials.stages[stage],
+        pins=(tool or materials.ffmpeg,),
+        parameters=parameters,
+    )

@@ -1,18 +1,19 @@
-"""Project → Plan. Each shot: takes → finish → conform; each sequence: segments → joined; each deliverable: one file.
+"""Project → Plan. Each shot: takes → finish; each sequence: a cut; each deliverable: segments → joined → measured.
 
-Step names: `sh010/t1`, `sh010/last-frame`, `sh010/upscale`, `sh010/conform-1280x720-24`, `opening/mix`,
-`opening/web/sh010` (a run), `opening/web/sh010+sh020` (a transition), `opening/web/sound`, `opening/web` (the file).
+Step names: `sh010/t1`, `sh010/last-frame`, `sh010/finish`, `sh010/sound-24`, `opening/mix`, `opening/web/sh010` (a run),
+`opening/web/sh010+sh020` (a transition), `opening/web/sound`, `opening/web` (the file), `opening/web/report`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from shotbuild.errors import SpecError, SpecErrors
-from shotbuild.plan.assemble import Cut, conform, cut_of, deliver, mix
+from shotbuild.plan.assemble import commissioned, deliver, sounds_of
 from shotbuild.plan.choose import Choice
+from shotbuild.plan.cut import Cut, Length, cut_of
 from shotbuild.plan.graph import Link, Plan
 from shotbuild.plan.materials import Materials, ShotFilm
 from shotbuild.plan.shoot import finished, generated, plate
-from shotbuild.records import Deliverable, Output, Project, Shot, Step
+from shotbuild.records import Deliverable, Output, Project, Sequence, Shot, Step
 
 
 def expand(project: Project, materials: Materials) -> Plan:
@@ -67,16 +68,17 @@ class _Expansion:
         wanted: dict[str, list[Deliverable]] = {}
         for deliverable in self.project.deliverables:
             wanted.setdefault(deliverable.sequence, []).append(deliverable)
+        sequences = {sequence.name: sequence for sequence in self.project.sequences}
+        lengths = {name: Length(seconds=film.seconds, sound=film.sound is not None) for name, film in self.films.items()}
         for sequence in self.project.sequences:
-            if any(clip.shot not in self.films for clip in sequence.clips):
+            if not shots_of(sequence, sequences) <= self.films.keys():
                 continue
             try:
-                cut = cut_of(sequence, self.films)
+                cut = cut_of(sequence, lengths, sequences)
+                if sequence.name in wanted:
+                    self._deliver(cut, wanted[sequence.name])
             except SpecError as error:
                 self.errors.append(error)
-                continue
-            if sequence.name in wanted:
-                self._deliver(cut, wanted[sequence.name])
 
     def _film(self, shot: Shot) -> tuple[list[Step], ShotFilm, Choice | None]:
         takes: list[Step] = []
@@ -89,21 +91,22 @@ class _Expansion:
         return takes + finish, film, choice
 
     def _deliver(self, cut: Cut, deliverables: list[Deliverable]) -> None:
-        for name, clip in zip(cut.conformed, cut.sequence.clips, strict=True):
-            if name not in self.steps:
-                self._add([conform(self.films[clip.shot], cut.sequence.format, self.materials)])
-        mixed = mix(cut, self.materials)
-        self._add([mixed] if mixed is not None else [])
+        self._add(sounds_of(cut, self.films, self.materials))
         for deliverable in deliverables:
-            profile = self.materials.profiles[deliverable.profile]
-            takes = {clip.shot: self.films[clip.shot].take for clip in cut.sequence.clips}
-            steps, link = deliver(cut, deliverable, profile, mixed, takes, self.materials, self.project.name)
+            steps, links = deliver(commissioned(cut, deliverable, self.films, self.materials, self.project))
             self._add(steps)
-            self.links.append(link)
+            self.links += links
 
     def _add(self, steps: list[Step]) -> None:
-        # A frame that two shots continue from is one step.
+        # A frame that two shots continue from is one step, and so is the mix of two deliverables.
         self.steps.update((step.name, step) for step in steps)
+
+
+def shots_of(sequence: Sequence, sequences: Mapping[str, Sequence]) -> frozenset[str]:
+    """Every shot that a sequence shows, itself or in one that is nested in it."""
+    own = {clip.shot for clip in sequence.clips if clip.shot} | {overlay.shot for overlay in sequence.overlays}
+    nested = [shots_of(sequences[clip.sequence], sequences) for clip in sequence.clips if clip.sequence]
+    return frozenset(own).union(*nested)
 
 
 def _in_order(project: Project) -> Iterator[Shot]:

@@ -14,11 +14,13 @@ URGENT = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """A result under its human name. path: posix, below out/; step, output: what is put there."""
+    """A result under its human name. path: posix, below out/; step, output: what is put there; folder: it is a tar, which is
+    unpacked into a folder of that name."""
 
     path: str
     step: str
     output: str
+    folder: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,8 +3,39 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Protocol
 
-from shotbuild.records import Digest, Footage, Origin, Pin, Profile, Shot, ShotState, SourceFile, Take
+from shotbuild.records import (
+    Caption,
+    Captions,
+    Digest,
+    Fields,
+    Footage,
+    Origin,
+    Pin,
+    Profile,
+    Shot,
+    ShotState,
+    SourceFile,
+    Take,
+)
+
+
+class Effect(Protocol):
+    """What a plan must know of a finishing effect. heavy: it is worth an intermediate; files: settings that are paths of the
+    project; seconds: settings and a length → the length afterwards, None = as before."""
+
+    @property
+    def version(self) -> int: ...
+
+    @property
+    def heavy(self) -> bool: ...
+
+    @property
+    def files(self) -> tuple[str, ...]: ...
+
+    @property
+    def seconds(self) -> Callable[[Fields, Fraction], Fraction] | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +58,7 @@ class Materials:
     state: shot → what its ledger comes to; request: what a take was asked for, as text; source: a project file → its digest;
     more: shot → how many takes to make now, whatever stands for it; fallbacks: shot → who may make its takes in place
     of its own generator; finishers: shot → who does those of its finishing stages that name a provider, in order.
+    effects: by name; captions: what a file of them says; mezzanine: pixel format → the settings of a lossless encoder.
     """
 
     stages: Mapping[str, int]
@@ -38,6 +70,9 @@ class Materials:
     state: Callable[[str], ShotState]
     request: Callable[[Take], str]
     source: Callable[[SourceFile], Digest]
+    effects: Mapping[str, Effect]
+    captions: Callable[[Captions], tuple[Caption, ...]]
+    mezzanine: Callable[[str], Fields]
     more: Mapping[str, int] = field(default_factory=dict)
     fallbacks: Mapping[str, tuple[Generator, ...]] = field(default_factory=dict)
     finishers: Mapping[str, tuple[Generator, ...]] = field(default_factory=dict)
@@ -46,8 +81,10 @@ class Materials:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShotFilm:
     """A shot as others may use it. take: the chosen take or the plate; video: its sha256, None when it is still to be made;
-    picture: the finished clip; sound: where its sound is, None = silent; seconds: exact length; suffix: of the file that
-    holds the picture, with dot."""
+    picture: the clip that cuts read; effects: rows that are still to be applied to it, with their files by plain name;
+    ready: the picture is an intermediate of ours at the shot's own rate; sound: where its sound is, None = silent; retimed:
+    the effects that change its length; seconds: exact length; suffix: of the file that holds the picture, with dot; label:
+    of its take, such as `t3`; rate: at which a plate runs, None = it is not known or not constant."""
 
     shot: Shot
     take: Origin
@@ -56,3 +93,9 @@ class ShotFilm:
     sound: Origin | None
     seconds: Fraction
     suffix: str
+    effects: tuple[Fields, ...] = ()
+    files: tuple[tuple[str, Origin], ...] = ()
+    ready: bool = False
+    retimed: tuple[Fields, ...] = ()
+    label: str = ""
+    rate: Fraction | None = None

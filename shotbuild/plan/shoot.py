@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from shotbuild.digest import FIRST_FRAME, asked_of, derived_seed, request_text
 from shotbuild.errors import LimitReached, SpecError
 from shotbuild.plan.choose import Choice, Current, choose
-from shotbuild.plan.materials import Generator, Materials, ShotFilm
+from shotbuild.plan.materials import Effect, Generator, Materials, ShotFilm
 from shotbuild.plan.timeline import frames_of
 from shotbuild.records import (
     Asking,
@@ -31,6 +31,10 @@ from shotbuild.units import rate_text
 STILL_TO_BE_MADE = "of a take that is still to be made"
 ENHANCE, VIDEO = "enhance", "video"
 """The stage of a finishing step that a provider does, and the role of the clip that it reads."""
+LONG = Fraction(60)
+"""Seconds: what lasts longer is not decoded from its beginning for every segment."""
+LOOK = ("style", "font", "size", "color", "box", "outline", "shadow", "align", "place")
+"""The settings of a text that say how it is drawn."""
 CHOOSE = "choose"
 """The stage of a step that stands for bytes which a person chose: it is looked up, and never run."""
 
@@ -118,7 +122,7 @@ def generated(
         steps.append(replace(step, fallbacks=tuple(_in_place(step, asking, other, ordinal) for other in others)))
     if choice.stands is None and choice.take is not None:
         kept = _kept(shot, choice.take)
-        return [*steps, kept], _film_of(shot, choice.take, kept), choice
+        return [*steps, kept], replace(_film_of(shot, choice.take, kept), label=_label(choice)), choice
     stands = Output(step=take_name(shot.name, choice.stands or 1), name=output)
     film = ShotFilm(
         shot=shot,
@@ -128,6 +132,7 @@ def generated(
         sound=stands if generator.sound else None,
         seconds=Fraction(request.frames) / shot.format.rate,
         suffix=f".{generator.extension}",
+        label=_label(choice),
     )
     return steps, film, choice
 
@@ -195,6 +200,13 @@ def _kept(shot: Shot, take: Take) -> Step:
     return _step(shot, f"{shot.name}/chosen", recipe, inputs, (take.output,))
 
 
+def _label(choice: Choice) -> str:
+    """What people call the take that stands, or the one that will."""
+    if choice.take is not None:
+        return f"t{choice.take.number}"
+    return f"t{choice.numbers.get(choice.stands or 1, 1)}"
+
+
 def _film_of(shot: Shot, take: Take, kept: Step) -> ShotFilm:
     origin = Output(step=kept.name, name=take.output)
     return ShotFilm(
@@ -229,40 +241,145 @@ def plate(shot: Shot, path: str, materials: Materials) -> ShotFilm:
         sound=origin if footage.sound else None,
         seconds=seconds,
         suffix=PurePosixPath(path).suffix,
+        rate=footage.rate,
     )
 
 
 def finished(shot: Shot, film: ShotFilm, materials: Materials) -> tuple[list[Step], ShotFilm]:
-    """The finishing stages of a shot, one after the other; sound stays that of the take."""
+    """The finishing of a shot. Effects in a row are one graph; what a provider or another package does is a step of its own.
+
+    An intermediate is made where somebody reads it: for who opens out/shots/, for a provider, for effects that cost more
+    than keeping their result, and for plates so long that they are not decoded again for every cut."""
     steps: list[Step] = []
     seen: dict[str, int] = {}
     finishers = iter(materials.finishers.get(shot.name, ()))
     for finish in shot.finish:
         seen[finish.stage] = seen.get(finish.stage, 0) + 1
         again = f"-{seen[finish.stage]}" if seen[finish.stage] > 1 else ""
-        if finish.provider is not None:
-            step = _enhanced(shot, finish, f"{shot.name}/{finish.stage}{again}", film, next(finishers), materials)
-            steps.append(step)
-            film = replace(
-                film, picture=Output(step=step.name, name=step.outputs[0]), suffix=PurePosixPath(step.outputs[0]).suffix
-            )
-            continue
-        recipe = Recipe(
-            stage=finish.stage,
-            version=materials.stages[finish.stage],
-            pins=(materials.ffmpeg,),
-            parameters=_merged(
-                finish.settings,
-                rate=rate_text(shot.format.rate),
-                color=shot.format.color,
-                pixels=shot.format.pixels,
-            ),
-        )
         name = f"{shot.name}/{finish.stage}{again}"
-        steps.append(_step(shot, name, recipe, (("source", film.picture),), ("video.mkv",)))
-        picture = Output(step=name, name="video.mkv")
-        film = replace(film, picture=picture, suffix=".mkv")
+        effect = materials.effects.get(finish.stage)
+        if effect is not None and finish.provider is None:
+            drawn, film = _with_effect(shot, finish, effect, film, materials)
+            steps += drawn
+            continue
+        if film.effects:
+            step, film = _intermediate(shot, f"{shot.name}/finish-{len(steps)}", film, materials)
+            steps.append(step)
+        if finish.provider is not None:
+            step = _enhanced(shot, finish, name, film, next(finishers), materials)
+        else:
+            step = _staged(shot, finish, name, film, materials)
+        steps.append(step)
+        output = step.outputs[0]
+        film = replace(
+            film, picture=Output(step=step.name, name=output), suffix=PurePosixPath(output).suffix, ready=False, rate=None
+        )
+    if film.effects or _far(film):
+        step, made = _intermediate(shot, f"{shot.name}/finish", film, materials)
+        heavy = any(materials.effects[row.text("effect")].heavy for row in film.effects)
+        steps.append(step)
+        film = made if heavy or film.seconds > LONG else replace(film, suffix=made.suffix)
     return steps, film
+
+
+def _far(film: ShotFilm) -> bool:
+    """Whether each cut of a plate would have to decode it from its beginning: jumping needs frames of one known rate."""
+    return film.shot.plate is not None and film.seconds > LONG and film.rate != film.shot.format.rate
+
+
+def _with_effect(
+    shot: Shot, finish: Finish, effect: Effect, film: ShotFilm, materials: Materials
+) -> tuple[list[Step], ShotFilm]:
+    """The film with one more effect to apply, and the step that draws its text, if it has any."""
+    settings, steps = dict(finish.settings.items), list[Step]()
+    files: list[tuple[str, Origin]] = []
+    place = len(film.effects)
+    named: dict[str, Value] = {}
+    for key in effect.files:
+        path = settings.pop(key, None)
+        if not isinstance(path, str):
+            continue
+        plain = f"effect{place}-{key}"
+        named[key] = plain + PurePosixPath(path).suffix.lower()
+        files.append((plain, SourceFile(path=path, location=finish.location)))
+    if "text" in settings:
+        drawn = _drawn(shot, finish, f"{shot.name}/text-{place}", materials)
+        steps.append(drawn)
+        plain = f"effect{place}-letters"
+        named = {"letters": f"{plain}.png"}
+        files = [(plain, Output(step=drawn.name, name="letters.png"))]
+        settings = {key: value for key, value in settings.items() if key not in (*LOOK, "text")}
+    row = fields(
+        effect=finish.stage,
+        files=Fields(tuple(sorted(named.items()))),
+        settings=Fields(tuple(sorted(settings.items()))),
+        version=effect.version,
+    )
+    retimed = film.retimed
+    seconds = film.seconds
+    if effect.seconds is not None:
+        seconds, retimed = effect.seconds(finish.settings, seconds), (*retimed, row)
+    film = replace(
+        film, effects=(*film.effects, row), files=(*film.files, *files), seconds=seconds, retimed=retimed, rate=None
+    )
+    return steps, film
+
+
+def _drawn(shot: Shot, finish: Finish, name: str, materials: Materials) -> Step:
+    """The text of a title that is part of a shot, drawn for the size of its format."""
+    look = {key: value for key, value in finish.settings if key in LOOK}
+    font = look.pop("font", None)
+    inputs: list[tuple[str, Origin]] = []
+    if isinstance(font, str):
+        inputs.append(("font", SourceFile(path=font, location=finish.location)))
+    parameters = fields(
+        frame=str(shot.format.size),
+        look=Fields(tuple(sorted(look.items()))),
+        text=finish.settings.text("text"),
+    )
+    recipe = Recipe(
+        stage="lettering",
+        version=materials.stages["lettering"],
+        pins=(materials.ffmpeg,),
+        parameters=parameters,
+    )
+    return _step(shot, name, recipe, tuple(inputs), ("letters.png",))
+
+
+def _intermediate(shot: Shot, name: str, film: ShotFilm, materials: Materials) -> tuple[Step, ShotFilm]:
+    """All effects so far in one go, at the shot's own rate."""
+    parameters = fields(
+        effects=film.effects,
+        frames=frames_of(film.seconds, shot.format.rate),
+        own=rate_text(shot.format.rate),
+        pixels=shot.format.pixels,
+    )
+    recipe = Recipe(
+        stage="finish",
+        version=materials.stages["finish"],
+        pins=(materials.ffmpeg,),
+        parameters=parameters,
+    )
+    step = _step(shot, name, recipe, (("source", film.picture), *film.files), ("video.mkv",))
+    picture = Output(step=name, name="video.mkv")
+    made = replace(film, picture=picture, suffix=".mkv", effects=(), files=(), ready=True, rate=shot.format.rate)
+    return step, made
+
+
+def _staged(shot: Shot, finish: Finish, name: str, film: ShotFilm, materials: Materials) -> Step:
+    """A stage of another package."""
+    recipe = Recipe(
+        stage=finish.stage,
+        version=materials.stages[finish.stage],
+        pins=(materials.ffmpeg,),
+        parameters=_merged(
+            finish.settings,
+            rate=rate_text(shot.format.rate),
+            color=shot.format.color,
+            pixels=shot.format.pixels,
+        ),
+    )
+    return _step(shot, name, recipe, (("source", film.picture),), ("video.mkv",))
 
 
 def _enhanced(shot: Shot, finish: Finish, name: str, film: ShotFilm, who: Generator, materials: Materials) -> Step:

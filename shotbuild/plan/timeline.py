@@ -1,47 +1,89 @@
-"""A cut as segments in frames: runs of one clip, and the overlaps of transitions. Knows no files and no encoders.
+"""What is seen in each frame of a cut: a track of stretches, and how tracks are cut, joined, blended and laid over another.
 
-A transition of D frames takes the last D frames of one clip and the first D of the next, so each joins two runs:
-[A without its last D] [D frames of A and B] [B without its first D]. The cut is D frames shorter than its clips.
+A stretch is a run of frames whose picture is made in one way throughout; it is what is encoded on its own. Pictures are
+values that nest: a run of one shot, a slug of one colour, a blend of two pictures, a picture over another one. Every
+function here gives new tracks and changes none. Knows no files, no encoders and no sound.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import accumulate, pairwise
+from typing import TypeAlias, Union
 
-from shotbuild.errors import SpecError
-from shotbuild.records import Clip
+from shotbuild.records import Title
 from shotbuild.units import round_half_up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
-    """A part of a clip that is seen. clip: its index in the cut; start: its first frame at the cut's rate."""
+class Run:
+    """Frames of a shot from frame `start` on, at the cut's rate; held: that one frame, standing still."""
 
-    clip: int
+    shot: str
     start: int
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Slug:
+    """One colour, as `#rrggbb`."""
+
+    colour: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
-    """frames of the cut from frame `at`. into: the clip that a transition leads into, None for a run of one clip."""
+class Blend:
+    """Frame k stands at (at + k + 1) / (of + 1) of the way from `a` to `b`, so that neither is seen alone. form: of a wipe,
+    empty for a dissolve."""
+
+    a: "Picture"
+    b: "Picture"
+    at: int
+    of: int
+    form: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Over:
+    """A picture over another one. Frame k is frame `at` + k of an overlay that lasts `of` frames; left, top: of its middle,
+    and width, as shares of the frame; fades: frames at its beginning and end."""
+
+    base: "Picture"
+    top: "Picture"
+    left: Fraction
+    upper: Fraction
+    width: Fraction
+    opacity: Fraction
+    at: int
+    of: int
+    fade_in: int
+    fade_out: int
+
+
+Picture: TypeAlias = Union[Run, Slug, Blend, Over]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A title over a stretch: its frame k is frame `at` + k of a title that lasts `of` frames; fades in frames."""
+
+    title: Title
+    at: int
+    of: int
+    fade_in: int
+    fade_out: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """So many frames of one picture, with the titles over it, the undermost first."""
 
     frames: int
-    at: int
-    a: Span
-    into: Span | None
-    transition: str
+    picture: Picture
+    titles: tuple[Shown, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
-    """A clip in frames of the cut. at: where it starts in the cut; start, end: the part of the shot that is used;
-    head, tail: frames that it shares with its neighbours."""
-
-    at: int
-    start: int
-    end: int
-    head: int
-    tail: int
+Track: TypeAlias = tuple[Stretch, ...]
 
 
 def frames_of(seconds: Fraction, rate: Fraction) -> int:
@@ -49,77 +91,108 @@ def frames_of(seconds: Fraction, rate: Fraction) -> int:
     return max(1, round_half_up(seconds * rate))
 
 
-def place(clips: Sequence[Clip], lengths: Mapping[str, int], rate: Fraction) -> tuple[Placed, ...]:
-    """Clips → their places. lengths: frames of each shot at `rate`. Errors: SpecError, at the clip or its transition."""
-    heads = [clip.transition.duration.at(rate) if clip.transition else 0 for clip in clips]
-    placed: list[Placed] = []
+def length(track: Track) -> int:
+    return sum(stretch.frames for stretch in track)
+
+
+def starts(track: Track) -> tuple[int, ...]:
+    """The first frame of each stretch."""
+    return tuple(accumulate((stretch.frames for stretch in track[:-1]), initial=0)) if track else ()
+
+
+def part(track: Track, start: int, end: int) -> Track:
+    """Frames `start` to `end` (not with it)."""
+    found: list[Stretch] = []
     at = 0
-    for index, clip in enumerate(clips):
-        length = lengths[clip.shot]
-        start = clip.start.at(rate)
-        end = length if clip.end is None else clip.end.at(rate)
-        head = heads[index]
-        tail = heads[index + 1] if index + 1 < len(clips) else 0
-        _check_trim(clip, start, end, length)
-        _check_overlaps(clips, index, end - start, head, tail)
-        at -= head
-        placed.append(Placed(at=at, start=start, end=end, head=head, tail=tail))
-        at += end - start
-    return tuple(placed)
-
-
-def total_frames(placed: Sequence[Placed]) -> int:
-    return placed[-1].at + placed[-1].end - placed[-1].start
-
-
-def segments(clips: Sequence[Clip], placed: Sequence[Placed]) -> tuple[Segment, ...]:
-    """The whole cut, in order and without gaps."""
-    found: list[Segment] = []
-    for index, (clip, here) in enumerate(zip(clips, placed, strict=True)):
-        if clip.transition is not None and here.head:
-            before = placed[index - 1]
-            found.append(
-                Segment(
-                    frames=here.head,
-                    at=here.at,
-                    a=Span(clip=index - 1, start=before.end - here.head),
-                    into=Span(clip=index, start=here.start),
-                    transition=clip.transition.kind,
-                )
-            )
-        alone = here.end - here.start - here.head - here.tail
-        if alone:
-            body = Span(clip=index, start=here.start + here.head)
-            found.append(Segment(frames=alone, at=here.at + here.head, a=body, into=None, transition=""))
+    for stretch in track:
+        first, last = max(start - at, 0), min(end - at, stretch.frames)
+        if first < last:
+            found.append(_moved(stretch, first, last - first))
+        at += stretch.frames
     return tuple(found)
 
 
-def _check_trim(clip: Clip, start: int, end: int, length: int) -> None:
-    if end > length:
-        raise SpecError(
-            f"`out` of {clip.shot} is {end} frames, after its end",
-            location=clip.location,
-            cause=f"the shot is {length} frames long at this cut's rate",
-            hint="make the shot longer or take the clip out earlier",
-        )
-    if start >= end:
-        raise SpecError(
-            f"nothing is left of {clip.shot} in this cut",
-            location=clip.location,
-            cause=f"it goes in at frame {start} and out at frame {end}; the shot is {length} frames long",
-            hint="`in` has to come before `out`, and before the end of the shot",
-        )
+def crossed(a: Track, b: Track, kind: str, style: str) -> Track:
+    """Two tracks of one length, the first going over into the second. kind: `dissolve`, `wipe` or `dip`; style: the form of
+    a wipe, the colour of a dip."""
+    of = length(a)
+    if kind == "dip":
+        out = of // 2
+        colour = (Stretch(frames=of, picture=Slug(style)),)
+        going = crossed(part(a, 0, out), part(colour, 0, out), "dissolve", "") if out else ()
+        return going + crossed(part(colour, 0, of - out), part(b, out, of), "dissolve", "")
+    form = style if kind == "wipe" else ""
+    mixed: list[Stretch] = []
+    for at, one, other in _together(a, b):
+        picture = Blend(a=one.picture, b=other.picture, at=at, of=of, form=form)
+        mixed.append(Stretch(frames=one.frames, picture=picture, titles=one.titles + other.titles))
+    return tuple(mixed)
 
 
-def _check_overlaps(clips: Sequence[Clip], index: int, length: int, head: int, tail: int) -> None:
-    if head + tail <= length:
-        return
-    clip = clips[index]
-    transition = clip.transition or clips[index + 1].transition
-    assert transition is not None
-    raise SpecError(
-        f"transitions need {head + tail} frames of {clip.shot}, but only {length} of it are in the cut",
-        location=transition.location,
-        cause=f"{head} frames overlap with the clip before and {tail} with the clip after",
-        hint="shorten the transition, or use more of the shot",
-    )
+def overlaid(track: Track, at: int, top: Track, place: Over) -> Track:
+    """A track over a part of another one, from frame `at` on. place: where and how; its pictures and frames are replaced."""
+    end = min(at + length(top), length(track))
+    seen = end - at
+    inside = [
+        replace(
+            one,
+            picture=replace(place, base=one.picture, top=other.picture, at=offset, of=seen),
+            titles=one.titles + other.titles,
+        )
+        for offset, one, other in _together(part(track, at, end), part(top, 0, seen))
+    ]
+    return part(track, 0, at) + tuple(inside) + part(track, end, length(track))
+
+
+def titled(track: Track, at: int, shown: Shown) -> Track:
+    """A title over a part of a track, from frame `at` on."""
+    end = at + shown.of
+    inside = part(track, at, end)
+    lit = [
+        replace(stretch, titles=(*stretch.titles, replace(shown, at=offset)))
+        for offset, stretch in zip(starts(inside), inside, strict=True)
+    ]
+    return part(track, 0, at) + tuple(lit) + part(track, end, length(track))
+
+
+def runs(picture: Picture) -> tuple[Run, ...]:
+    """The runs that a picture is made of, in the order in which they are written."""
+    match picture:
+        case Run():
+            return (picture,)
+        case Blend():
+            return runs(picture.a) + runs(picture.b)
+        case Over():
+            return runs(picture.base) + runs(picture.top)
+    return ()
+
+
+def _together(a: Track, b: Track) -> Iterable[tuple[int, Stretch, Stretch]]:
+    """Two tracks of one length in pieces in which neither changes, with the frame at which each begins."""
+    points = sorted({*starts(a), *starts(b), length(a)})
+    for start, end in pairwise(points):
+        (one,), (other,) = part(a, start, end), part(b, start, end)
+        yield start, one, other
+
+
+def _moved(stretch: Stretch, by: int, frames: int) -> Stretch:
+    titles = tuple(replace(shown, at=shown.at + by) for shown in stretch.titles)
+    return Stretch(frames=frames, picture=_later(stretch.picture, by), titles=titles)
+
+
+def _later(picture: Picture, by: int) -> Picture:
+    """The picture as it is `by` frames on."""
+    if not by:
+        return picture
+    match picture:
+        case Run():
+            return picture if picture.held else replace(picture, start=picture.start + by)
+        case Blend():
+            return replace(picture, a=_later(picture.a, by), b=_later(picture.b, by), at=picture.at + by)
+        case Over():
+            return replace(picture, base=_later(picture.base, by), top=_later(picture.top, by), at=picture.at + by)
+    return picture
+
+
+def joined(tracks: Sequence[Track]) -> Track:
+    return tuple(stretch for track in tracks for stretch in track)

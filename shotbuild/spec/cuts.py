@@ -1,21 +1,34 @@
 """One written sequence or deliverable → a settled one. Knows nothing of frames: the timeline is laid out in `plan`."""
 
 import re
+from collections.abc import Iterator
 from fractions import Fraction
 
 from shotbuild.errors import Location
-from shotbuild.records import AudioTrack, Clip, Deliverable, Sequence, Transition
+from shotbuild.records import (
+    DIALOGUE,
+    MUSIC,
+    START,
+    AudioTrack,
+    Captions,
+    Clip,
+    Deliverable,
+    Overlay,
+    Sequence,
+    Title,
+    Transition,
+)
 from shotbuild.spec import format as written
 from shotbuild.spec.desk import Desk
 from shotbuild.spec.house import overlaid
 from shotbuild.spec.kinds import RESERVED
-from shotbuild.spec.matrix import Variant
+from shotbuild.spec.matrix import Names, Variant
 from shotbuild.spec.prompts import Use
 from shotbuild.spec.report import Refusal
-from shotbuild.spec.tables import Plain, Row
+from shotbuild.spec.tables import Key, Plain, Row
+from shotbuild.spec.titling import look_of
 from shotbuild.units import Duration, TimecodeDuration
 
-START = Duration()
 SHOTS_FOLDER = "shots"
 
 
@@ -30,6 +43,10 @@ def sequence(variant: Variant, desk: Desk) -> Sequence:
         format=format_,
         clips=tuple(clips),
         audio=tuple(_track(track, desk) for track in row.get(written.AUDIO) or ()),
+        overlays=tuple(_overlay(overlay, variant, desk) for overlay in row.get(written.OVERLAYS) or ()),
+        titles=tuple(_titles(row, variant, desk)),
+        captions=tuple(_captions(row)),
+        timecode=row.get(written.TIMECODE) or START,
         tags=tuple(dict.fromkeys(row.get(written.TAGS) or ())),
         location=variant.location,
     )
@@ -40,14 +57,19 @@ def deliverable(variant: Variant, desk: Desk) -> Deliverable:
     row = written.DELIVERABLE_TABLE.read(variant.node, desk.reader) or Row(variant.location, {}, {})
     name, profile = row.get(written.SEQUENCE), row.get(written.PROFILE)
     found = None if name is None else desk.sequences.find(name, row.place(written.SEQUENCE), variant.variables)
-    if profile is not None and profile not in desk.tables.profiles:
-        desk.reader.report.unknown(row.place(written.PROFILE), "profile", profile, desk.tables.profiles)
+    offered = [*desk.tables.profiles, *(each.name for each in desk.house.profiles)]
+    if profile is not None and profile not in offered:
+        desk.reader.report.unknown(row.place(written.PROFILE), "profile", profile, sorted(offered))
     return Deliverable(
         name=variant.name,
         sequence=found or "",
         profile=profile or "",
         reframe=row.get(written.REFRAME),
         file=_file(row, variant, found, desk),
+        captions=tuple(dict.fromkeys(row.get(written.TRACKS) or ())),
+        burn=row.get(written.BURN),
+        watermark=row.get(written.WATERMARK) or "",
+        waived=tuple(sorted((name, reason) for name, (_, reason) in (row.get(written.WAIVE) or {}).items())),
         tags=tuple(dict.fromkeys(row.get(written.TAGS) or ())),
         location=variant.location,
     )
@@ -101,32 +123,160 @@ def _file(row: Row, variant: Variant, sequence_: str | None, desk: Desk) -> str:
         return ""
 
 
+def check_nesting(sequences: list[Sequence], desk: Desk) -> None:
+    """A sequence that is in itself, by whatever way, has no length."""
+    nested = {each.name: [clip for clip in each.clips if clip.sequence] for each in sequences}
+    sound: set[str] = set()
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        for clip in nested.get(name, ()):
+            if clip.sequence in (*above, name):
+                way = " → ".join((*above, name, clip.sequence))
+                desk.reader.report.say(clip.location, f"sequence {clip.sequence!r} is nested in itself", cause=way)
+                nested[name] = [each for each in nested[name] if each is not clip]
+            elif clip.sequence not in sound:
+                visit(clip.sequence, (*above, name))
+        sound.add(name)
+
+    for each in sequences:
+        visit(each.name, ())
+
+
 def _clip(row: Row, index: int, rate: Fraction, variant: Variant, desk: Desk) -> Clip:
-    name = row.get(written.SHOT)
-    found = None if name is None else desk.shots.find(name, row.place(written.SHOT), variant.variables)
+    """A shot, another sequence or a gap: exactly one of them, each with the keys that mean something for it."""
+    _check_kind(row, desk)
     sound = row.get(written.SOUND)
+    gap = row.get(written.GAP)
+    if gap is not None and gap.at(rate) < 1:
+        desk.reader.report.say(row.place(written.GAP), "this is shorter than one frame", hint="write at least `1f`")
+    hold = row.get(written.HOLD)
+    if hold is not None and hold.at(rate) < 1:
+        desk.reader.report.say(row.place(written.HOLD), "this is shorter than one frame", hint="write at least `1f`")
     return Clip(
-        shot=found or "",
+        shot=_named(row, written.SHOT, desk.shots, variant),
+        sequence=_named(row, written.NESTED, desk.sequences, variant),
+        slug=(row.get(written.COLOR_OF_GAP) or "#000000")[:7] if gap is not None else "",
         start=row.get(written.IN) or START,
         end=_end(row, desk),
+        hold=hold,
+        length=gap,
         transition=_transition(row, index, rate, desk),
         sound=True if sound is None else sound,
+        gain=row.get(written.GAIN) or Fraction(0),
+        fade_in=row.get(written.FADE_IN) or START,
+        fade_out=row.get(written.FADE_OUT) or START,
+        role=row.get(written.ROLE) or DIALOGUE,
         location=row.location,
     )
+
+
+_FOR_SHOTS: tuple[Key[object], ...] = (written.HOLD, written.FADE_IN, written.FADE_OUT, written.ROLE)
+_FOR_FILMS: tuple[Key[object], ...] = (written.IN, written.OUT, written.SOUND, written.GAIN)
+
+
+def _check_kind(row: Row, desk: Desk) -> None:
+    say = desk.reader.report.say
+    kinds = [key for key in (written.SHOT, written.NESTED, written.GAP) if row.has(key)]
+    if len(kinds) != 1:
+        found = " and ".join(f"`{key.name}`" for key in kinds) or "none of them"
+        cause = f"a clip is one of `shot`, `sequence` and `gap`; here is {found}"
+        say(row.location, "this clip is not one thing", cause=cause, hint="write one of them")
+        return
+    (kind,) = kinds
+    foreign: dict[str, tuple[Key[object], ...]] = {
+        written.SHOT.name: (written.COLOR_OF_GAP,),
+        written.NESTED.name: (written.COLOR_OF_GAP, *_FOR_SHOTS),
+        written.GAP.name: (*_FOR_FILMS, *_FOR_SHOTS),
+    }
+    for key in foreign[kind.name]:
+        if row.has(key):
+            say(row.place(key), f"a clip with `{kind.name}` takes no `{key.name}`", hint="take it out")
+    if row.has(written.HOLD) and row.has(written.OUT):
+        say(row.place(written.HOLD), "a clip has an `out` or a `hold`, not both", hint="take one of them out")
+
+
+def _named(row: Row, key: Key[str], names: Names, variant: Variant) -> str:
+    name = row.get(key)
+    return (names.find(name, row.place(key), variant.variables) or "") if name is not None else ""
 
 
 def _transition(row: Row, index: int, rate: Fraction, desk: Desk) -> Transition | None:
     inner = row.get(written.TRANSITION)
     if inner is None:
         return None
-    place = row.place(written.TRANSITION)
+    say, place = desk.reader.report.say, row.place(written.TRANSITION)
     if index == 0:
         cause = "a transition is how a clip comes in over the one before it"
-        desk.reader.report.say(place, "the first clip has no transition", cause=cause, hint="move it to the second clip")
-    overlap = inner.get(written.DISSOLVE) or START
-    if inner.get(written.DISSOLVE) is not None and overlap.at(rate) < 1:
-        desk.reader.report.say(inner.place(written.DISSOLVE), "this is shorter than one frame", hint="write at least `1f`")
-    return Transition(kind=written.DISSOLVE.name, duration=overlap, location=place)
+        say(place, "the first clip has no transition", cause=cause, hint="move it to the second clip")
+    kinds = [key for key in (written.DISSOLVE, written.DIP, written.WIPE) if inner.has(key)]
+    if len(kinds) != 1:
+        cause = "a transition is a `dissolve`, a `dip` or a `wipe`"
+        say(place, "this transition is not one thing", cause=cause, hint="write for example `{dissolve: 12f}`")
+        return None
+    (kind,) = kinds
+    for key, of in ((written.DIP_COLOR, written.DIP), (written.FORM, written.WIPE)):
+        if inner.has(key) and kind is not of:
+            say(inner.place(key), f"a {kind.name} takes no `{key.name}`", hint=f"take it out, or make it a `{of.name}`")
+    overlap = inner.get(kind)
+    if overlap is not None and overlap.at(rate) < 1:
+        say(inner.place(kind), "this is shorter than one frame", hint="write at least `1f`")
+    style = ""
+    if kind is written.DIP:
+        style = (inner.get(written.DIP_COLOR) or "#000000")[:7]
+    elif kind is written.WIPE:
+        style = inner.get(written.FORM) or "left"
+    return Transition(kind=kind.name, duration=overlap or START, style=style, location=place)
+
+
+def _overlay(row: Row, variant: Variant, desk: Desk) -> Overlay:
+    return Overlay(
+        shot=_named(row, written.OVER, desk.shots, variant),
+        at=row.get(written.AT) or START,
+        start=row.get(written.IN) or START,
+        end=_end(row, desk),
+        left=_share(row, written.LEFT, Fraction(1, 2)),
+        top=_share(row, written.TOP, Fraction(1, 2)),
+        width=_share(row, written.WIDTH, Fraction(3, 10)),
+        opacity=_share(row, written.OPACITY, Fraction(1)),
+        fade_in=row.get(written.FADE_IN) or START,
+        fade_out=row.get(written.FADE_OUT) or START,
+        sound=row.get(written.SOUND) is True,
+        gain=row.get(written.GAIN) or Fraction(0),
+        location=row.location,
+    )
+
+
+def _share(row: Row, key: Key[Fraction], default: Fraction) -> Fraction:
+    value = row.get(key)
+    return default if value is None else value
+
+
+def _titles(row: Row, variant: Variant, desk: Desk) -> Iterator[Title]:
+    variables: dict[str, Plain] = {**desk.house.variables, **variant.variables, "project": desk.house.name}
+    for title in row.get(written.TITLES) or ():
+        place = title.place(written.WORDS)
+        use = Use(f"a title of sequence {variant.name!r}", place)
+        text = desk.prompts.text(title.get(written.WORDS) or "", variables, use)
+        yield Title(
+            text=text or "",
+            at=title.get(written.AT) or START,
+            length=title.get(written.LASTS) or START,
+            fade_in=title.get(written.FADE_IN) or START,
+            fade_out=title.get(written.FADE_OUT) or START,
+            look=look_of(title, "title"),
+            location=title.location,
+        )
+
+
+def _captions(row: Row) -> Iterator[Captions]:
+    for language, (_, inner) in sorted((row.get(written.CAPTIONS) or {}).items()):
+        yield Captions(
+            language=language,
+            file=inner.get(written.CAPTION_FILE) or "",
+            offset=inner.get(written.OFFSET) or START,
+            look=look_of(inner, "caption"),
+            location=inner.location,
+        )
 
 
 def _track(row: Row, desk: Desk) -> AudioTrack:
@@ -138,8 +288,17 @@ def _track(row: Row, desk: Desk) -> AudioTrack:
         gain=row.get(written.GAIN) or Fraction(0),
         fade_in=row.get(written.FADE_IN) or START,
         fade_out=row.get(written.FADE_OUT) or START,
+        role=row.get(written.ROLE) or MUSIC,
+        duck=_duck(row, desk),
         location=row.location,
     )
+
+
+def _duck(row: Row, desk: Desk) -> Fraction:
+    by = row.get(written.DUCK) or Fraction(0)
+    if by > 0:
+        desk.reader.report.say(row.place(written.DUCK), "a track that ducks gets softer", hint="write for example `-12dB`")
+    return by
 
 
 def _end(row: Row, desk: Desk) -> Duration | None:

@@ -1,8 +1,10 @@
 """The written format: a table per kind of thing, a line per key. It drives loading and the JSON Schema."""
 
+import re
 from fractions import Fraction
 from typing import TypeAlias
 
+from shotbuild.records import ROLES
 from shotbuild.spec.kinds import (
     NAME,
     Choice,
@@ -13,6 +15,7 @@ from shotbuild.spec.kinds import (
     Text,
     Truth,
     Word,
+    checked_language,
     checked_name,
     checked_variable,
 )
@@ -43,6 +46,43 @@ def parse_stall(text: str) -> Fraction:
 
 
 STALL_KIND = Parsed(parse_stall, r"^[0-9]+([.][0-9]+)?(ms|s|m)$", units=("s", "m"))
+WIPES = ("left", "right", "up", "down", "circle", "clock", "diagonal")
+PLACES = (
+    "top-left",
+    "top",
+    "top-right",
+    "left",
+    "center",
+    "right",
+    "bottom-left",
+    "bottom",
+    "bottom-right",
+    "lower-third",
+)
+STYLES = ("title", "subtitle", "lower-third", "caption", "label")
+LANGUAGE = "^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
+COLORS = {"black": "#000000", "white": "#ffffff", "grey": "#808080", "red": "#c00000", "blue": "#0000c0", "green": "#00c000"}
+
+
+def parse_color(text: str) -> str:
+    """`black`, `#20242c` or, with opacity, `#20242cc0` → `#rrggbb` or `#rrggbbaa`."""
+    found = COLORS.get(text, text.lower())
+    if not re.fullmatch(r"#[0-9a-f]{6}([0-9a-f]{2})?", found):
+        raise ValueError(f"a colour such as `#20242c`, or one of {', '.join(COLORS)}")
+    return found
+
+
+def parse_share(text: str) -> Fraction:
+    """`30%`, `0.3`: a share from 0 to 1."""
+    match = re.fullmatch(r"([0-9]{1,3}(?:[.][0-9]{1,6})?)(%?)", text)
+    value = Fraction(match[1]) / (100 if match[2] else 1) if match else None
+    if value is None or value > 1:
+        raise ValueError("a share such as `30%` or `0.3`, at most 1")
+    return value
+
+
+COLOR_KIND = Parsed(parse_color, "^#[0-9A-Fa-f]{6}([0-9A-Fa-f]{2})?$|^(" + "|".join(COLORS) + ")$")
+SHARE_KIND = Parsed(parse_share, r"^[0-9]+([.][0-9]+)?%?$", number=True)
 VARIABLES_KIND: MapOf[Plain] = MapOf(checked_variable, Anything(), "variables", VARIABLE)
 
 Unread: TypeAlias = dict[str, tuple[Scalar, Node]]
@@ -105,22 +145,69 @@ SHOT_TABLE = Table(
 
 # --- sequences ---------------------------------------------------------------------------------------------------------
 
-SHOT = Key("shot", Text(64), "The shot's name.", required=True)
+SHOT = Key("shot", Text(64), "The shot's name.")
+NESTED = Key("sequence", Text(64), "Another sequence, in place of a shot: a cut of cuts.")
+GAP = Key("gap", DURATION_KIND, "A slug of one colour, in place of a shot: how long.")
+COLOR_OF_GAP = Key("color", COLOR_KIND, "The colour of a gap: `black`, `#20242c`.", shown="black")
 IN = Key("in", DURATION_KIND, "Where the used part starts.")
 OUT = Key("out", DURATION_KIND, "Where the used part ends.")
-DISSOLVE = Key("dissolve", DURATION_KIND, "How long the two clips overlap.", required=True)
-TRANSITION = Key("transition", Table("a transition", (DISSOLVE,)), "How this clip comes in over the one before it.")
+HOLD = Key("hold", DURATION_KIND, "How long the frame at `in` stands still, in place of running on.")
+DISSOLVE = Key("dissolve", DURATION_KIND, "How long the two clips overlap, one melting into the other.")
+DIP = Key("dip", DURATION_KIND, "How long it takes to go to a colour and come out of it.")
+DIP_COLOR = Key("color", COLOR_KIND, "The colour of a dip.", shown="black")
+WIPE = Key("wipe", DURATION_KIND, "How long one clip takes to push over the other.")
+FORM = Key("form", Choice("form of a wipe", WIPES), "How a wipe moves.", shown="left")
+TRANSITION_TABLE = Table("a transition", (DISSOLVE, DIP, WIPE, DIP_COLOR, FORM))
+TRANSITION = Key("transition", TRANSITION_TABLE, "How this clip comes in over the one before it: `{dissolve: 12f}`.")
 SOUND = Key("sound", Truth(), "Whether the clip's own sound is heard.", shown=True)
-CLIP_TABLE = Table("a clip", (SHOT, IN, OUT, TRANSITION, SOUND))
-FILE = Key("file", FilePath(), "The sound file.", required=True)
-AT = Key("at", DURATION_KIND, "Where in the cut it starts.")
 GAIN = Key("gain", GAIN_KIND, "Louder or softer: `-6dB`.", shown="0dB")
 FADE_IN = Key("fade_in", DURATION_KIND, "How long it takes to come in.")
 FADE_OUT = Key("fade_out", DURATION_KIND, "How long it takes to go out.")
-AUDIO_TABLE = Table("a sound track", (FILE, AT, IN, OUT, GAIN, FADE_IN, FADE_OUT))
+ROLE = Key("role", Choice("role", ROLES), "What its sound is: music can step back under dialogue; stems are divided by it.")
+CLIP_TABLE = Table(
+    "a clip",
+    (SHOT, NESTED, GAP, COLOR_OF_GAP, IN, OUT, HOLD, TRANSITION, SOUND, GAIN, FADE_IN, FADE_OUT, ROLE),
+)
+FILE = Key("file", FilePath(), "The sound file.", required=True)
+AT = Key("at", DURATION_KIND, "Where in the cut it starts.")
+DUCK = Key("duck", GAIN_KIND, "How far it steps back while dialogue is heard: `-12dB`.")
+AUDIO_TABLE = Table("a sound track", (FILE, AT, IN, OUT, GAIN, FADE_IN, FADE_OUT, ROLE, DUCK))
+OVER = Key("shot", Text(64), "The shot that lies over the picture.", required=True)
+LEFT = Key("x", SHARE_KIND, "Where its middle is, from the left: `0.5`, `80%`.", shown="0.5")
+TOP = Key("y", SHARE_KIND, "Where its middle is, from the top: `0.5`, `20%`.", shown="0.5")
+WIDTH = Key("width", SHARE_KIND, "How wide it is, of the frame: `30%`.", shown="0.3")
+OPACITY = Key("opacity", SHARE_KIND, "From `0%` (unseen) to `100%`.", shown=1)
+OVERLAY_TABLE = Table("an overlay", (OVER, AT, IN, OUT, LEFT, TOP, WIDTH, OPACITY, FADE_IN, FADE_OUT, SOUND, GAIN))
+FONT = Key("font", FilePath(), "A font file of the project; the shipped one when not written.")
+LETTERS = Key("size", SHARE_KIND, "Height of the letters, of the frame's height: `6%`.")
+INK = Key("color", COLOR_KIND, "Colour of the letters.")
+BOX = Key("box", COLOR_KIND, "Colour of a box behind them: `#000000a0`.")
+OUTLINE = Key("outline", COLOR_KIND, "Colour of a line around the letters.")
+SHADOW = Key("shadow", Truth(), "Whether the letters throw a shadow.")
+ALIGN = Key("align", Choice("alignment", ("left", "center", "right")), "How lines stand below each other.")
+PLACE = Key("place", Choice("place", PLACES), "Where in the frame it stands.")
+STYLE = Key("style", Choice("style", STYLES), "A ready look, which the other keys change.", shown="title")
+LOOK: tuple[Key[object], ...] = (STYLE, FONT, LETTERS, INK, BOX, OUTLINE, SHADOW, ALIGN, PLACE)
+"""How text is set."""
+WORDS = Key("text", Text(2000), "What is written; a Jinja2 template.", required=True)
+LASTS = Key("for", DURATION_KIND, "How long it is seen; to the end of the cut when not written.")
+TITLE_TABLE = Table("a title", (WORDS, AT, LASTS, FADE_IN, FADE_OUT, *LOOK))
+CAPTION_FILE = Key("file", FilePath(), "The captions: SubRip (.srt) or WebVTT (.vtt).", required=True)
+OFFSET = Key("offset", DURATION_KIND, "Added to all of its times.")
+CAPTIONS_TABLE = Table("captions", (CAPTION_FILE, OFFSET, *LOOK))
 CUT = Key("cut", ListOf(Short(CLIP_TABLE), "clips", filled=True), "The clips in order.", required=True)
 AUDIO = Key("audio", ListOf(AUDIO_TABLE, "sound tracks"), "Sound files under the cut.")
-SEQUENCE_TABLE = Table("a sequence", (TITLE, PART, CUT, AUDIO, TAGS, MATRIX))
+OVERLAYS = Key(
+    "overlays", ListOf(OVERLAY_TABLE, "overlays"), "A second track: shots over the picture, such as picture-in-picture."
+)
+TITLES = Key("titles", ListOf(TITLE_TABLE, "titles"), "Text over the picture.")
+CAPTIONS = Key(
+    "captions",
+    MapOf(checked_language, Short(CAPTIONS_TABLE), "captions by language", LANGUAGE),
+    "Captions by language: `{en: assets/en.srt}`. Deliverables say which they carry or burn in.",
+)
+TIMECODE = Key("timecode", DURATION_KIND, "Timecode of the first frame: `01:00:00:00`.", shown="00:00:00:00")
+SEQUENCE_TABLE = Table("a sequence", (TITLE, PART, CUT, OVERLAYS, TITLES, AUDIO, CAPTIONS, TIMECODE, TAGS, MATRIX))
 
 # --- deliverables ------------------------------------------------------------------------------------------------------
 
@@ -129,7 +216,17 @@ SEQUENCE = Key("sequence", Text(64), "The sequence's name.", required=True)
 PROFILE = Key("profile", Word("profile"), "The delivery profile.", required=True)
 REFRAME = Key("reframe", Choice("reframe", ("crop", "pad")), "How the picture is made to fit another shape.")
 OUT_FILE = Key("file", Text(500), "Its path below `out/` without extension; a Jinja2 template.", shown=DEFAULT_FILE)
-DELIVERABLE_TABLE = Table("a deliverable", (SEQUENCE, PROFILE, REFRAME, OUT_FILE, TAGS, MATRIX))
+TRACKS = Key("captions", ListOf(Text(35), "languages"), "Languages of the sequence's captions that go in as tracks.")
+BURN = Key("burn", Text(35), "The language of the sequence's captions that is burnt into the picture.")
+WATERMARK = Key("watermark", Text(80), "Text across the picture, where the profile burns text in.")
+WAIVE = Key(
+    "waive",
+    MapOf(str, Text(500), "reasons by constraint"),
+    "Constraints of the profile that need not hold, each with the reason: `{max_bitrate: agreed with the client}`.",
+)
+DELIVERABLE_TABLE = Table(
+    "a deliverable", (SEQUENCE, PROFILE, REFRAME, OUT_FILE, TRACKS, BURN, WATERMARK, WAIVE, TAGS, MATRIX)
+)
 
 # --- the project file --------------------------------------------------------------------------------------------------
 
@@ -196,6 +293,11 @@ DELIVERABLES: Key[Unread] = Key(
     MapOf(lambda text: checked_name(text, "a deliverable"), Later("deliverable"), "deliverables by name", f"^{NAME}$"),
     "Encoded outputs by name.",
 )
+PROFILES: Key[Unread] = Key(
+    "profiles",
+    MapOf(lambda text: checked_name(text, "a profile"), Later("profile_use"), "profiles by name", f"^{NAME}$"),
+    "Delivery profiles of your own: `{client: {base: youtube-1080p, video: {crf: 16}}}`.",
+)
 PROJECT_ONLY: tuple[Key[object], ...] = (
     VERSION,
     PROJECT,
@@ -205,6 +307,7 @@ PROJECT_ONLY: tuple[Key[object], ...] = (
     VARS,
     BUDGET,
     APPROVALS,
+    PROFILES,
     FFMPEG,
     LINK,
 )

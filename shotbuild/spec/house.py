@@ -6,12 +6,13 @@ from fractions import Fraction
 from typing import Protocol
 
 from shotbuild.errors import Location
-from shotbuild.records import Budget, Fields, Format, Objection, ProviderUse, Settings, Wish
+from shotbuild.records import Budget, Fields, Format, Objection, Profile, ProviderUse, Settings, Wish
 from shotbuild.spec import format as written
 from shotbuild.spec.fields import Field, refuse_unknown, settle
 from shotbuild.spec.kinds import Reader
 from shotbuild.spec.matrix import Names
 from shotbuild.spec.nodes import Entry, Node, Scalar
+from shotbuild.spec.profiles import profiles
 from shotbuild.spec.tables import Plain, Row, entries_of
 from shotbuild.units import Money, Size
 
@@ -43,12 +44,12 @@ class ModelTable(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
     """What the rooms above offer. providers: name → its models, the first is its default; stages: finishing stages with
-    their fields; profiles: names of delivery profiles; is_service: whether a provider works elsewhere, for money;
+    their fields; profiles: the delivery profiles that there are; is_service: whether a provider works elsewhere, for money;
     objections: of a provider's model to a wish. The last two are asked only of providers that the project names."""
 
     providers: Mapping[str, Mapping[str, ModelTable]]
     stages: Mapping[str, Mapping[str, Field]]
-    profiles: tuple[str, ...]
+    profiles: Mapping[str, Profile]
     is_service: Callable[[str], bool]
     objections: Callable[[str, str, Wish], Iterable[Objection]]
 
@@ -76,6 +77,7 @@ class House:
     limits: dict[str, tuple[Scalar, Money]]
     settings: Settings
     approvals: tuple[str, ...]
+    profiles: tuple[Profile, ...]
 
 
 def settled(row: Row, tables: Tables, reader: Reader) -> House:
@@ -93,6 +95,7 @@ def settled(row: Row, tables: Tables, reader: Reader) -> House:
         limits=_limits(row.get(written.BUDGET)),
         settings=Settings(ffmpeg=row.get(written.FFMPEG), link=row.get(written.LINK) or "copy"),
         approvals=tuple(dict.fromkeys(row.get(written.APPROVALS) or ())),
+        profiles=profiles(row.get(written.PROFILES) or {}, tables.profiles, reader),
     )
     _check_version(row, reader)
     _check_default_settings(house, reader)

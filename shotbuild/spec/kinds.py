@@ -261,6 +261,13 @@ class FilePath:
         return {"type": ["string", "number"], "minLength": 1}
 
 
+def checked_language(text: str) -> str:
+    """A language tag. Errors: Refusal. Source: BCP 47."""
+    if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}", text):
+        raise Refusal(f"{text[:80]!r} is not a language", hint="write a BCP 47 tag, such as `en`, `de` or `pt-BR`")
+    return text
+
+
 def checked_variable(text: str) -> str:
     """A name that templates can use and that means nothing else to them. Errors: Refusal."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,63}", text):

@@ -8,7 +8,7 @@ from shotbuild.errors import SpecError
 from shotbuild.records import Project
 from shotbuild.spec import format as written
 from shotbuild.spec.continuity import check_cycles, check_moves
-from shotbuild.spec.cuts import check_files, deliverable, sequence
+from shotbuild.spec.cuts import check_files, check_nesting, deliverable, sequence
 from shotbuild.spec.desk import Desk
 from shotbuild.spec.document import decode, parse
 from shotbuild.spec.house import House, ModelTable, Tables, budget_of, settled
@@ -84,16 +84,19 @@ def _settle(sources: _Sources, house: House, prompts: Prompts, tables: Tables, r
     check_moves(settled_shots, reader.report)
     settled_deliverables = [deliverable(variant, desk) for _, variant in sorted(deliverables.variants.items())]
     check_files(settled_deliverables, desk)
+    settled_sequences = tuple(sequence(variant, desk) for _, variant in sorted(sequences.variants.items()))
+    check_nesting(list(settled_sequences), desk)
     return Project(
         name=house.name,
         format=house.format,
         providers=tuple(house.providers[name].use for name in sorted(house.providers)),
         shots=tuple(settled_shots.values()),
-        sequences=tuple(sequence(variant, desk) for _, variant in sorted(sequences.variants.items())),
+        sequences=settled_sequences,
         deliverables=tuple(settled_deliverables),
         budget=budget_of(house, sequences, reader),
         settings=house.settings,
         approvals=house.approvals,
+        profiles=house.profiles,
         files=tuple(sorted({*sources.files, *prompts.files})),
     )
 

@@ -9,6 +9,7 @@ from shotbuild.spec import format as written
 from shotbuild.spec.fields import Field
 from shotbuild.spec.house import UPSCALE, Tables
 from shotbuild.spec.kinds import TEMPLATE, Schema
+from shotbuild.spec.profiles import schema as profile_schema
 
 
 def schema(tables: Tables) -> Schema:
@@ -33,7 +34,8 @@ def schema(tables: Tables) -> Schema:
             "provider": {"type": ["string", "number"]},
             "use": {"enum": sorted(tables.providers)},
             "model": _words(sorted({model.name for model in models})),
-            "profile": _words(sorted(tables.profiles)),
+            "profile": {"anyOf": [{"enum": sorted(tables.profiles)}, {"type": "string"}]},
+            "profile_use": profile_schema(sorted(tables.profiles)),
         },
     }
 

@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shotbuild.spec.fields import Field, choice, factor, size
+from shotbuild.spec.fields import Field
 
 GENERATE, ENHANCE = "generate", "enhance"
 ASKING = (GENERATE, ENHANCE)
@@ -22,20 +22,24 @@ class Entry:
     fields: Mapping[str, Field] | None = None
 
 
-UPSCALE_FIELDS: Mapping[str, Field] = {
-    "size": size(default=None, doc="The size of the result, such as `1920x1080`. Either this or `factor`."),
-    "factor": factor(1, 8, default=None, doc="How many times larger, such as `2` or `3/2`. Either this or `size`."),
-    "filter": choice("lanczos", "spline36", "spline16", default="lanczos", doc="The interpolation: sharpest first."),
-}
-
 STAGES: Mapping[str, Entry] = {
     GENERATE: Entry(version=1, where="shotbuild.stages.generate:Generate"),
     ENHANCE: Entry(version=1, where="shotbuild.stages.enhance:Enhance"),
     "still": Entry(version=1, where="shotbuild.stages.still:Still"),
-    "upscale": Entry(version=1, where="shotbuild.stages.upscale:Upscale", fields=UPSCALE_FIELDS),
-    "conform": Entry(version=1, where="shotbuild.stages.conform:Conform"),
-    "encode": Entry(version=1, where="shotbuild.stages.encode:Encode"),
-    "mix": Entry(version=1, where="shotbuild.stages.mix:Mix"),
-    "sound": Entry(version=1, where="shotbuild.stages.sound:Sound"),
-    "join": Entry(version=2, where="shotbuild.stages.join:Join"),
+    "finish": Entry(version=1, where="shotbuild.stages.finish:Finish"),
+    "clip-sound": Entry(version=1, where="shotbuild.stages.clip_sound:ClipSound"),
+    "lettering": Entry(version=1, where="shotbuild.stages.lettering:Lettering"),
+    "captions": Entry(version=1, where="shotbuild.stages.captions:CaptionTrack"),
+    "encode": Entry(version=2, where="shotbuild.stages.encode:Encode"),
+    "whole": Entry(version=1, where="shotbuild.stages.whole:Whole"),
+    "mix": Entry(version=2, where="shotbuild.stages.mix:Mix"),
+    "sound": Entry(version=2, where="shotbuild.stages.sound:Sound"),
+    "stems": Entry(version=1, where="shotbuild.stages.stems:Stems"),
+    "join": Entry(version=3, where="shotbuild.stages.join:Join"),
+    "ladder": Entry(version=1, where="shotbuild.stages.ladder:Ladder"),
+    "frames": Entry(version=1, where="shotbuild.stages.frames:Frames"),
+    "animation": Entry(version=1, where="shotbuild.stages.animation:Animation"),
+    "sheet": Entry(version=1, where="shotbuild.stages.sheet:Sheet"),
+    "measure": Entry(version=1, where="shotbuild.stages.measure:Measure"),
+    "report": Entry(version=1, where="shotbuild.stages.report:Report"),
 }

@@ -1,79 +1,126 @@
-"""One segment of a cut, encoded for one profile: a run of one conformed clip, or two that dissolve.
+"""One segment of a cut, encoded for one profile, straight from the shots; or for several at once, with one decoding.
 
-Parameters: start_a, start_b (first frames), frames, transition, rate, size, out_size, reframe (`pad`, `crop`), video,
-burn_in (label, start: the frame of the cut) or None.
+Parameters: frames, rate, size, pixels (of the cut), picture (see `reading.picture`), shots (rows by name, see `reading`); and
+of the profile: out_size, reframe, video, letters (rows of input, start, end, at, of, fade_in, fade_out), burn_in (label,
+clock, mark; null = not written).
 """
+
+from collections.abc import Sequence
+from pathlib import Path
 
 from shotbuild.errors import MediaError
 from shotbuild.host import files, process
+from shotbuild.host.packing import pack
 from shotbuild.media import segments
 from shotbuild.media.checks import picture_is
 from shotbuild.media.fonts import MONO, REGULAR
-from shotbuild.media.probe import glance
+from shotbuild.media.leaves import Frame
 from shotbuild.records import Fields
 from shotbuild.stages.interface import Work
-from shotbuild.units import Size, parse_size
+from shotbuild.stages.reading import lay_out, leaf, picture
+from shotbuild.units import parse_size
 
-TRANSITIONS = ("", "dissolve")
+FOLDER = "tar"
+"""Extension of a chunk that is a folder of pictures."""
+ONE_PICTURE = "png"
 
 
 class Encode:
     name = "encode"
-    version = 1
+    version = 2
 
     def run(self, work: Work) -> None:
-        a = _run(work, "a")
-        b = _run(work, "b") if _transition(work.parameters) else None
-        chunk = _chunk(work.parameters)
-        if chunk.clock is not None:
-            _lay_out_text(work)
-        argv = segments.encode(work.ffmpeg, a, b, chunk, work.outputs[0])
-        process.run(argv, cwd=work.into, cancel=work.cancel)
+        self.run_all([work])
+
+    def run_all(self, works: Sequence[Work]) -> None:
+        """All of one segment: `shared` parameters are the same."""
+        first = works[0]
+        chunks = [_chunk(work, first.into) for work in works]
+        process.run(segments.encode(first.ffmpeg, _segment(first), chunks), cwd=first.into, cancel=first.cancel)
+        for work in works:
+            if _video(work).text("extension") == FOLDER:
+                pack(_pictures(work), work.into / work.outputs[0])
 
     def check(self, work: Work) -> None:
-        chunk = _chunk(work.parameters)
-        picture_is(
-            work.into / work.outputs[0],
-            frames=chunk.frames,
-            size=chunk.size,
-            rate=chunk.rate,
-            pixels=chunk.video.text("pixels"),
-        )
+        parameters, video = work.parameters, _video(work)
+        frames, size = parameters.integer("frames"), parse_size(parameters.text("out_size"))
+        path = work.into / work.outputs[0]
+        if video.text("extension") == FOLDER:
+            _count(_pictures(work), frames)
+        elif video.text("extension") != ONE_PICTURE:
+            picture_is(path, frames=frames, size=size, rate=parameters.fraction("rate"), pixels=video.text("pixels"))
 
 
-def _run(work: Work, name: str) -> segments.Run:
-    path, wanted = work.inputs[name], parse_size(work.parameters.text("size"))
-    look = glance(path)
-    if Size(look.width, look.height) != wanted:
-        raise MediaError(f"{path.name} is {look.width}x{look.height}", cause=f"the cut is {wanted}")
-    return segments.Run(path=path, start=work.parameters.integer(f"start_{name}"), look=look)
-
-
-def _chunk(parameters: Fields) -> segments.Chunk:
-    burn_in, video = parameters.get("burn_in"), parameters.get("video")
-    assert isinstance(video, Fields)
-    return segments.Chunk(
-        frames=parameters.integer("frames"),
+def _segment(work: Work) -> segments.Segment:
+    parameters = work.parameters
+    shots, seen = parameters.get("shots"), parameters.get("picture")
+    assert isinstance(shots, Fields)
+    assert isinstance(seen, Fields)
+    leaves = {}
+    for name, row in shots:
+        assert isinstance(row, Fields)
+        lay_out(row.rows("effects"), work)
+        leaves[name] = leaf(row, work)
+    frame = Frame(
+        size=parse_size(parameters.text("size")),
         rate=parameters.fraction("rate"),
-        size=parse_size(parameters.text("out_size")),
-        reframe=parameters.text("reframe"),
+        pixels=parameters.text("pixels"),
+    )
+    return segments.Segment(frames=parameters.integer("frames"), frame=frame, picture=picture(seen), leaves=leaves)
+
+
+def _chunk(work: Work, beside: Path) -> segments.Chunk:
+    """beside: the folder where ffmpeg runs, beside that of each of the works."""
+    folder = "" if work.into == beside else f"../{work.into.name}/"
+    burn_in, video = work.parameters.get("burn_in"), _video(work)
+    written = burn_in if isinstance(burn_in, Fields) else Fields()
+    label, clock, mark = (written.get(name) for name in ("label", "clock", "mark"))
+    if written.items:
+        _lay_out_text(work, str(label or ""), str(mark or ""))
+    output = f"{folder}{work.outputs[0]}"
+    if video.text("extension") == FOLDER:
+        _pictures(work).mkdir()
+        output = f"{folder}{_pictures(work).name}/%d.{video.text('codec')}"
+    return segments.Chunk(
+        size=parse_size(work.parameters.text("out_size")),
+        reframe=work.parameters.text("reframe"),
         video=video,
-        clock=burn_in.integer("start") if isinstance(burn_in, Fields) else None,
+        letters=[_letters(row, work) for row in work.parameters.rows("letters")],
+        label=isinstance(label, str),
+        clock=clock if isinstance(clock, int) else None,
+        mark=isinstance(mark, str) and bool(mark),
+        folder=folder,
+        output=output,
     )
 
 
-def _transition(parameters: Fields) -> str:
-    kind = str(parameters.get("transition") or "")
-    if kind not in TRANSITIONS:
-        raise MediaError(f"transition {kind!r} is not known", hint="use `dissolve`")
-    return kind
+def _letters(row: Fields, work: Work) -> segments.Letters:
+    return segments.Letters(
+        path=work.inputs[row.text("input")],
+        **{name: row.integer(name) for name in ("start", "end", "at", "of", "fade_in", "fade_out")},
+    )
 
 
-def _lay_out_text(work: Work) -> None:
+def _lay_out_text(work: Work, label: str, mark: str) -> None:
     """Text and fonts go beside the output under names of ours: a path or a label never stands in a filter."""
-    burn_in = work.parameters.get("burn_in")
-    assert isinstance(burn_in, Fields)
-    label = "".join(char if char.isprintable() else " " for char in burn_in.text("label"))
-    (work.into / segments.LABEL_FILE).write_text(label or " ", encoding="utf-8")
+    for name, text in ((segments.LABEL_FILE, label), (segments.MARK_FILE, mark)):
+        shown = "".join(char if char.isprintable() else " " for char in text)
+        (work.into / name).write_text(shown or " ", encoding="utf-8")
     files.copy(REGULAR, work.into / segments.LABEL_FONT)
     files.copy(MONO, work.into / segments.CLOCK_FONT)
+
+
+def _video(work: Work) -> Fields:
+    video = work.parameters.get("video")
+    assert isinstance(video, Fields)
+    return video
+
+
+def _pictures(work: Work) -> Path:
+    return work.into / "pictures"
+
+
+def _count(folder: Path, frames: int) -> None:
+    found = len(list(folder.iterdir()))
+    if found != frames:
+        raise MediaError("the pictures came out wrong", cause=f"{found} pictures, not {frames}")

@@ -1,7 +1,7 @@
 """What a stage is: a named, versioned function from files to files, with the fields that it takes."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -48,3 +48,14 @@ class Stage(Protocol):
     def check(self, work: Work) -> None:
         """Probes what `run` wrote: streams, size, rate, frame count, length. Errors: MediaError says what is wrong."""
         ...
+
+
+@runtime_checkable
+class Together(Protocol):
+    """A stage that can do several works of one batch in one go, and give each the bytes that it would have alone."""
+
+    def run_all(self, works: Sequence[Work]) -> None:
+        """As `Stage.run`, for all of them. Nothing is kept when it raises."""
+        ...
+
+    def check(self, work: Work) -> None: ...

@@ -3,8 +3,9 @@
 from shotbuild.host import process
 from shotbuild.media import shots
 from shotbuild.media.checks import still_is
-from shotbuild.media.probe import probe
+from shotbuild.media.leaves import square_size
 from shotbuild.stages.interface import Work
+from shotbuild.stages.reading import source
 
 FRAME = "frame.png"
 
@@ -14,13 +15,8 @@ class Still:
     version = 1
 
     def run(self, work: Work) -> None:
-        process.run(shots.last_frame(work.ffmpeg, _source(work), FRAME), cwd=work.into, cancel=work.cancel)
+        process.run(shots.last_frame(work.ffmpeg, source(work.inputs["source"]), FRAME), cwd=work.into, cancel=work.cancel)
 
     def check(self, work: Work) -> None:
-        still_is(work.into / FRAME, shots.square_size(_source(work).picture))
+        still_is(work.into / FRAME, square_size(source(work.inputs["source"]).picture.look))
 
-
-def _source(work: Work) -> shots.Source:
-    path = work.inputs["source"]
-    found = probe(path)
-    return shots.Source(path=path, container=found.container, picture=found.video)
