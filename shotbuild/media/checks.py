@@ -4,10 +4,16 @@ from fractions import Fraction
 from pathlib import Path
 
 from shotbuild.errors import MediaError
-from shotbuild.media.probe import Picture, Probe, probe, probe_sound
+from shotbuild.media.containers import opened
+from shotbuild.media.probe import Picture, Probe, Sound, probe, probe_sound
 from shotbuild.units import SAMPLE_RATE, Size, round_half_up, samples
 
 HINT = "this is a fault of shotbuild or of this ffmpeg: run `shotbuild doctor` and report it"
+DECODED = {("prores", "yuv444p10le"): "yuv444p12le"}
+"""Codec and pixels as they were encoded → as decoders give them back. ProRes 4444 is decoded to 12 bits."""
+
+MILLISECOND = SAMPLE_RATE // 1000
+AAC_FRAME, MP3_TAIL = 1024, 1200
 
 
 def picture_is(path: Path, *, frames: int, size: Size, rate: Fraction, pixels: str) -> Probe:
@@ -20,7 +26,7 @@ def picture_is(path: Path, *, frames: int, size: Size, rate: Fraction, pixels: s
     if frames > 1:
         _equal(path, "frame rate", picture.rate, rate)
         _equal(path, "constant frame rate", picture.constant_rate, True)
-    _equal(path, "pixel format", look.pixels, pixels)
+    _equal(path, "pixel format", look.pixels, DECODED.get((picture.codec, pixels), pixels))
     _equal(path, "pixel aspect", look.sar, (1, 1))
     _equal(path, "rotation", look.rotation, 0)
     _equal(path, "bt709 tags", look.is_bt709, True)
@@ -28,22 +34,38 @@ def picture_is(path: Path, *, frames: int, size: Size, rate: Fraction, pixels: s
     return found
 
 
-def sound_is(path: Path, *, length: int) -> None:
-    """48 kHz stereo, so many samples."""
+def sound_is(path: Path, *, length: int, channels: int = 2, slack: int = 0) -> None:
+    """48 kHz, so many samples; slack: samples that there may be more or less, for codecs that count in packets."""
     sound = probe_sound(path)
     _equal(path, "sample rate", sound.rate, SAMPLE_RATE)
-    _equal(path, "channels", sound.channels, 2)
-    _equal(path, "samples", round_half_up(sound.seconds * SAMPLE_RATE), length)
+    _equal(path, "channels", sound.channels, channels)
+    found = round_half_up(sound.seconds * SAMPLE_RATE)
+    if abs(found - length) > slack:
+        _equal(path, "samples", found, length)
 
 
 def ends_together(path: Path, found: Probe, frames: int, rate: Fraction, slack: int = 1) -> None:
-    """Picture and sound start at 0 and end within `slack` samples of each other."""
+    """Picture and sound start at 0 and end within `slack` samples of each other, and what container and codec need."""
     if found.sound is None:
         raise MediaError(f"{path.name} has no sound", hint=HINT)
     _equal(path, "start of the sound", found.sound.start, Fraction(0))
     end = round_half_up(found.sound.seconds * SAMPLE_RATE)
-    if abs(end - samples(frames, rate)) > slack:
+    if abs(end - samples(frames, rate)) > max(slack, _slack(found.container, found.sound)):
         _equal(path, "samples", end, samples(frames, rate))
+
+
+def tracks_are(path: Path, *, timecode: str, reel: str, captions: int) -> None:
+    """The timecode track and its reel as a reader finds them ("" = none asked for), and so many tracks of captions."""
+    with opened(path) as source:
+        told = [source.metadata, *(stream.metadata for stream in source.streams)]
+        found = {name: next((each[name] for each in told if name in each), "") for name in ("timecode", "reel_name")}
+        texts = len(source.streams.subtitles)
+        holds_reel = source.format.name != "mxf"
+    if timecode:
+        _equal(path, "timecode", found["timecode"], timecode)
+        if reel and holds_reel:
+            _equal(path, "reel", found["reel_name"], reel)
+    _equal(path, "tracks of captions", texts, captions)
 
 
 def still_is(path: Path, size: Size) -> Picture:
@@ -51,6 +73,15 @@ def still_is(path: Path, size: Size) -> Picture:
     _equal(path, "size", str(Size(picture.look.width, picture.look.height)), str(size))
     _equal(path, "pixel format", picture.look.pixels, "rgb24")
     return picture
+
+
+def _slack(container: str, sound: Sound) -> int:
+    """Matroska counts in milliseconds and has no place to say that the last packet of AAC is not used up; MP3 has none."""
+    if sound.codec.startswith("mp3"):
+        return MP3_TAIL
+    if container != "matroska":
+        return 0
+    return MILLISECOND + (AAC_FRAME if sound.codec == "aac" else 0)
 
 
 def _equal(path: Path, what: str, there: object, wanted: object) -> None:

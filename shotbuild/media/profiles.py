@@ -1,26 +1,168 @@
-"""The built-in delivery profiles, and a profile's settings → encoder arguments.
+"""The built-in delivery profiles: what each one makes, and what it promises of the file. `docs/profiles.md` lists them.
 
-Fields of `video`: codec (`h264`, `prores`), extension (of a chunk), pixels, and for h264 crf, preset, profile, gop (seconds
-between key frames). Fields of `sound`: codec (`aac`, `pcm`), extension, and for aac bitrate. Sound is 48 kHz stereo.
+Loudness and limits of platforms are production practice and what their upload pages say; those of broadcast are EBU R128.
 """
 
 from collections.abc import Mapping
-from fractions import Fraction
 
-from shotbuild.errors import MediaError
-from shotbuild.media.colour import TAGS
-from shotbuild.records import Fields, Profile, fields
-from shotbuild.units import Size, round_half_up
+from shotbuild.records import Fields, Profile, Value, fields
+from shotbuild.units import Size
 
-MUXERS = {"mp4": "mp4", "m4a": "ipod", "mov": "mov", "wav": "wav", "mkv": "matroska"}
+HD, UHD, UPRIGHT, SQUARE = Size(1920, 1080), Size(3840, 2160), Size(1080, 1920), Size(1080, 1080)
+FILM_RATES = "24000/1001 24 25 30000/1001 30"
+ALL_RATES = f"{FILM_RATES} 48 50 60000/1001 60"
+BROADCAST_RATES = "24000/1001 24 25 30000/1001"
+FIRST_PICTURE = 1001
+ONLINE = fields(target="-14", peak="-1.5", tolerance="1")
+"""Louder is turned down by players. Peaks half a decibel below what is promised, because lossy codecs overshoot."""
+R128 = fields(target="-23", peak="-1", tolerance="0.5")
+AS_TAGGED: Mapping[str, Value] = {"color": "bt709", "range": "tv", "scan": "progressive"}
+TOGETHER: Mapping[str, Value] = {"sync": 20, "sample_rate": 48000}
+"""sync: milliseconds; less than half a frame at 24 a second."""
+MASTER = fields(timecode=True, reel=True)
+STARTS_AT_ZERO = fields(edit_list=False)
 
 
-def _h264(crf: int, preset: str, gop: str = "2") -> Fields:
-    return fields(codec="h264", extension="mp4", pixels="yuv420p", profile="high", crf=crf, preset=preset, gop=gop)
+def _h264(crf: int, preset: str = "medium", gop: str = "2", **more: Value) -> Fields:
+    return fields(codec="h264", extension="mp4", pixels="yuv420p", profile="high", crf=crf, preset=preset, gop=gop, **more)
+
+
+def _hevc(crf: int, profile: str, pixels: str) -> Fields:
+    return fields(codec="hevc", extension="mp4", pixels=pixels, profile=profile, crf=crf, preset="medium", gop="2")
+
+
+def _prores(profile: str, pixels: str = "yuv422p10le") -> Fields:
+    return fields(codec="prores", extension="mov", pixels=pixels, profile=profile)
+
+
+def _dnxhr(profile: str, pixels: str) -> Fields:
+    return fields(codec="dnxhr", extension="mov", pixels=pixels, profile=profile)
 
 
 def _aac(bitrate: str) -> Fields:
     return fields(codec="aac", extension="m4a", bitrate=bitrate)
+
+
+def _pictures(codec: str, pixels: str) -> Fields:
+    return fields(codec=codec, extension="tar", pixels=pixels, first=FIRST_PICTURE)
+
+
+PCM = fields(codec="pcm", extension="wav")
+OPUS = fields(codec="opus", extension="mp4", bitrate="160k")
+
+
+def _mp4(codec: str, pixels: str, **more: Value) -> Fields:
+    """What every mp4 promises."""
+    return fields(container="mp4", codec=codec, pixels=pixels, moov_first=True, **AS_TAGGED, **TOGETHER, **more)
+
+
+def _upload(size: Size | None, most: int, **more: Value) -> Fields:
+    """What platforms ask of an upload. most: kbit in any second."""
+    sized: dict[str, Value] = {} if size is None else {"size": str(size)}
+    common = _mp4("h264", "yuv420p", profile="high", sound_codec="aac", layout="stereo", edit_list=False, rate=ALL_RATES)
+    return fields(**dict(common.items), **sized, max_bitrate=most, **more)
+
+
+def _loud(loudness: Fields, true_peak: str, tolerance: str) -> dict[str, Value]:
+    return {"loudness": loudness.text("target"), "loudness_tolerance": tolerance, "true_peak": true_peak}
+
+
+HEARD_ONLINE = _loud(ONLINE, "-1", "1")
+HEARD_ON_AIR = _loud(R128, "-1", "0.5")
+
+
+def _upright(name: str, longest: str, bytes_: int, about: str) -> Profile:
+    return Profile(
+        name=name,
+        extension="mp4",
+        size=UPRIGHT,
+        reframe="crop",
+        video=_h264(19, level="4.2", bframes=2, rate="capped", maxrate=12_000, bufsize=12_000),
+        sound=_aac("192k"),
+        loudness=ONLINE,
+        wrap=STARTS_AT_ZERO,
+        must=_upload(
+            UPRIGHT,
+            25_000,
+            level="4.2",
+            gop="2.1",
+            min_duration="3",
+            max_duration=longest,
+            max_bytes=bytes_,
+            **HEARD_ONLINE,
+        ),
+        about=about,
+    )
+
+
+def _master(name: str, video: Fields, about: str, wrap: Fields, codec: str) -> Profile:
+    return Profile(
+        name=name,
+        extension="mov",
+        video=video,
+        sound=PCM,
+        wrap=wrap,
+        must=fields(
+            container="mov",
+            codec=codec,
+            profile=video.text("profile"),
+            sound_codec="pcm_s24le",
+            **AS_TAGGED,
+            **TOGETHER,
+        ),
+        about=about,
+    )
+
+
+def _rung(height: int, crf: int, most: int) -> Profile:
+    """Key frames at fixed places, so that players can change rungs at each of them; peaks at most twice the cap."""
+    return Profile(
+        name=f"rung-{height}p",
+        extension="mp4",
+        height=height,
+        video=_h264(crf, level="4.2", bframes=2, scenecut=False, rate="capped", maxrate=most, bufsize=most),
+        sound=Fields(),
+        must=fields(container="mp4", codec="h264", level="4.2", gop="2.1", max_bitrate=2 * most, **AS_TAGGED),
+        about=f"One rung of `hls` and `dash`, at most {height} rows and {most} kbit/s.",
+    )
+
+
+def _streams(name: str, about: str) -> Profile:
+    return Profile(
+        name=name,
+        kind=name,
+        extension="",
+        video=_h264(21, scenecut=False),
+        sound=_aac("160k"),
+        loudness=ONLINE,
+        must=fields(container=name),
+        ladder=("rung-1080p", "rung-720p", "rung-540p", "rung-360p"),
+        about=about,
+    )
+
+
+def _sequence(codec: str, pixels: str, about: str) -> Profile:
+    return Profile(
+        name=f"{codec}-sequence",
+        kind="frames",
+        extension="",
+        video=_pictures(codec, pixels),
+        sound=Fields(),
+        must=fields(container="frames", codec=codec),
+        about=about,
+    )
+
+
+def _animation(codec: str, quality: dict[str, Value], about: str) -> Profile:
+    return Profile(
+        name=codec,
+        kind="animation",
+        extension=codec,
+        video=fields(codec=codec, extension=codec, pixels="yuv444p", rate="12", width=480, **quality),
+        sound=Fields(),
+        must=fields(container=codec),
+        about=about,
+    )
 
 
 def _table(*profiles: Profile) -> Mapping[str, Profile]:
@@ -31,106 +173,241 @@ PROFILES: Mapping[str, Profile] = _table(
     Profile(
         name="h264-web",
         extension="mp4",
-        size=None,
-        height=None,
-        reframe="pad",
-        video=_h264(18, "medium"),
+        video=_h264(18),
         sound=_aac("256k"),
-        burn_in=False,
+        must=_mp4("h264", "yuv420p", profile="high", sound_codec="aac", gop="2.1"),
+        about="H.264 for web pages and players of all kinds.",
     ),
     Profile(
-        name="prores-422-hq",
-        extension="mov",
-        size=None,
-        height=None,
-        reframe="pad",
-        video=fields(codec="prores", extension="mov", pixels="yuv422p10le", profile="3"),
-        sound=fields(codec="pcm", extension="wav"),
-        burn_in=False,
+        name="hevc-web",
+        extension="mp4",
+        video=_hevc(22, "main", "yuv420p"),
+        sound=_aac("256k"),
+        must=_mp4("hevc", "yuv420p", profile="main", sound_codec="aac", gop="2.1"),
+        about="HEVC of 8 bits, tagged hvc1, for Apple's players and newer browsers.",
     ),
+    Profile(
+        name="hevc-main10",
+        extension="mp4",
+        video=_hevc(21, "main10", "yuv420p10le"),
+        sound=_aac("256k"),
+        must=_mp4("hevc", "yuv420p10le", profile="main10", sound_codec="aac", gop="2.1"),
+        about="HEVC of 10 bits, tagged hvc1: no bands in skies.",
+    ),
+    Profile(
+        name="av1-web",
+        extension="mp4",
+        video=fields(codec="av1", extension="mp4", pixels="yuv420p10le", crf=30, preset=7, gop="4"),
+        sound=OPUS,
+        must=_mp4("av1", "yuv420p10le", sound_codec="opus", gop="4.1"),
+        about="AV1 of 10 bits with Opus: the smallest files for newer browsers.",
+    ),
+    Profile(
+        name="vp9-web",
+        extension="webm",
+        video=fields(codec="vp9", extension="mp4", pixels="yuv420p", crf=31, speed=2, gop="4"),
+        sound=OPUS,
+        must=fields(container="webm", codec="vp9", pixels="yuv420p", sound_codec="opus", gop="4.1", **AS_TAGGED, **TOGETHER),
+        about="VP9 with Opus in WebM.",
+    ),
+    Profile(
+        name="youtube-1080p",
+        extension="mp4",
+        size=HD,
+        video=_h264(17, gop="1/2", bframes=2, level="4.2"),
+        sound=_aac("384k"),
+        loudness=ONLINE,
+        wrap=STARTS_AT_ZERO,
+        must=_upload(HD, 80_000, level="4.2", gop="0.55", b_frames=2, **HEARD_ONLINE),
+        about="What YouTube asks for at 1080p: closed GOPs of half a second, 2 B frames, no edit list.",
+    ),
+    Profile(
+        name="youtube-4k",
+        extension="mp4",
+        size=UHD,
+        video=_h264(17, gop="1/2", bframes=2, level="5.2"),
+        sound=_aac("384k"),
+        loudness=ONLINE,
+        wrap=STARTS_AT_ZERO,
+        must=_upload(UHD, 240_000, level="5.2", gop="0.55", b_frames=2, **HEARD_ONLINE),
+        about="The same at 2160p.",
+    ),
+    Profile(
+        name="vimeo",
+        extension="mp4",
+        video=_h264(16, gop="1", bframes=2),
+        sound=_aac("320k"),
+        loudness=ONLINE,
+        wrap=STARTS_AT_ZERO,
+        must=_upload(None, 240_000, gop="1.1", **HEARD_ONLINE),
+        about="A rich H.264 upload at the size of the cut.",
+    ),
+    Profile(
+        name="x",
+        extension="mp4",
+        height=1080,
+        video=_h264(19, level="4.2", bframes=2, rate="capped", maxrate=10_000, bufsize=10_000),
+        sound=_aac("128k"),
+        loudness=ONLINE,
+        wrap=STARTS_AT_ZERO,
+        must=_upload(
+            None,
+            25_000,
+            most_size=str(HD),
+            level="4.2",
+            gop="2.1",
+            max_duration="140",
+            max_bytes=512_000_000,
+            **HEARD_ONLINE,
+        ),
+        about="X: at most 1080 rows, 140 seconds, 512 MB.",
+    ),
+    Profile(
+        name="linkedin-square",
+        extension="mp4",
+        size=SQUARE,
+        reframe="crop",
+        video=_h264(19, level="4.2", bframes=2, rate="capped", maxrate=12_000, bufsize=12_000),
+        sound=_aac("192k"),
+        loudness=ONLINE,
+        wrap=STARTS_AT_ZERO,
+        must=_upload(SQUARE, 30_000, level="4.2", gop="2.1", min_duration="3", max_duration="900", **HEARD_ONLINE),
+        about="LinkedIn, square: the cut is cropped.",
+    ),
+    _upright("instagram", "900", 1_000_000_000, "Instagram Reels, 9:16: 3 s to 15 minutes, 1 GB."),
+    _upright("tiktok", "600", 500_000_000, "TikTok, 9:16: 3 s to 10 minutes, 500 MB."),
     Profile(
         name="social-vertical",
         extension="mp4",
-        size=Size(1080, 1920),
-        height=None,
+        size=UPRIGHT,
         reframe="crop",
-        video=_h264(19, "medium"),
+        video=_h264(19),
         sound=_aac("192k"),
-        burn_in=False,
+        must=_mp4("h264", "yuv420p", profile="high", size=str(UPRIGHT), sound_codec="aac", gop="2.1"),
+        about="9:16 for anywhere: as mixed, without a cap.",
     ),
+    Profile(
+        name="broadcast-prores",
+        extension="mov",
+        size=HD,
+        video=_prores("hq"),
+        sound=PCM,
+        loudness=R128,
+        wrap=MASTER,
+        must=fields(
+            container="mov",
+            codec="prores",
+            profile="hq",
+            size=str(HD),
+            rate=BROADCAST_RATES,
+            pixels="yuv422p10le",
+            sound_codec="pcm_s24le",
+            layout="stereo",
+            **HEARD_ON_AIR,
+            **AS_TAGGED,
+            **TOGETHER,
+        ),
+        about="HD ProRes 422 HQ for air: EBU R128, timecode and reel.",
+    ),
+    Profile(
+        name="xdcam",
+        extension="mxf",
+        size=HD,
+        video=fields(
+            codec="mpeg2",
+            extension="mov",
+            pixels="yuv422p",
+            rate="vbv",
+            bitrate=50_000,
+            bufsize=36_408,
+            gop="12/25",
+            bframes=2,
+        ),
+        sound=PCM,
+        loudness=R128,
+        wrap=fields(timecode=True),
+        must=fields(
+            container="mxf",
+            codec="mpeg2",
+            profile="422",
+            level="high",
+            size=str(HD),
+            rate=BROADCAST_RATES,
+            pixels="yuv422p",
+            gop="0.55",
+            b_frames=2,
+            mean_bitrate=51_000,
+            max_bitrate=55_000,
+            sound_codec="pcm_s24le",
+            **HEARD_ON_AIR,
+            **AS_TAGGED,
+            **TOGETHER,
+        ),
+        about="Like XDCAM HD422: MPEG-2 4:2:2 of 50 Mbit/s in MXF, EBU R128. Encoded whole.",
+    ),
+    _master("prores-422-hq", _prores("hq"), "ProRes 422 HQ with PCM, as mixed.", Fields(), "prores"),
+    _master("prores-master", _prores("hq"), "ProRes 422 HQ with timecode and reel: the master.", MASTER, "prores"),
+    _master("prores-422", _prores("standard"), "ProRes 422 with timecode and reel, for editing.", MASTER, "prores"),
+    _master("prores-4444", _prores("4444", "yuv444p10le"), "ProRes 4444 with timecode and reel.", MASTER, "prores"),
+    _master("dnxhr-hqx", _dnxhr("dnxhr_hqx", "yuv422p10le"), "DNxHR HQX, 10 bits, timecode and reel.", MASTER, "dnxhr"),
+    _master("dnxhr-sq", _dnxhr("dnxhr_sq", "yuv422p"), "DNxHR SQ, 8 bits, for editing.", MASTER, "dnxhr"),
     Profile(
         name="preview",
         extension="mp4",
-        size=None,
         height=360,
-        reframe="pad",
         video=_h264(28, "veryfast"),
         sound=_aac("128k"),
-        burn_in=True,
+        burn_in=fields(shot=True, clock=True),
+        must=_mp4("h264", "yuv420p", sound_codec="aac"),
+        about="Small, with the shot's name and a clock.",
+    ),
+    Profile(
+        name="review",
+        extension="mp4",
+        height=720,
+        video=_h264(23, "fast", gop="1"),
+        sound=_aac("128k"),
+        wrap=fields(timecode=True),
+        burn_in=fields(shot=True, take=True, clock=True, watermark=True),
+        must=_mp4("h264", "yuv420p", sound_codec="aac", gop="1.1"),
+        about="For people who judge: shot, take, clock and watermark in the picture, a key frame every second.",
+    ),
+    _streams("hls", "HLS of four rungs, fMP4 segments of 6 s."),
+    _streams("dash", "DASH of the same rungs."),
+    _rung(1080, 20, 7_800),
+    _rung(720, 21, 4_500),
+    _rung(540, 22, 2_000),
+    _rung(360, 23, 800),
+    _animation("gif", {}, "A GIF of 480 columns and 12 pictures a second."),
+    _animation("webp", {"quality": 60}, "The same as animated WebP, a fraction of the size."),
+    _sequence("png", "rgb48be", "PNG of 16 bits, numbered from 1001."),
+    _sequence("dpx", "gbrp10le", "DPX of 10 bits, numbered from 1001."),
+    _sequence("exr", "gbrpf32le", "OpenEXR, half floats, numbered from 1001. Values are display-referred Rec. 709."),
+    Profile(
+        name="stems",
+        kind="stems",
+        extension="",
+        video=Fields(),
+        sound=PCM,
+        must=fields(container="stems", sound_codec="pcm_s24le", sample_rate=48000),
+        about="The mix by role: dialogue, music, effects, as WAV of 24 bits with their place on the clock.",
+    ),
+    Profile(
+        name="contact-sheet",
+        kind="sheet",
+        extension="png",
+        video=fields(codec="png", extension="png", pixels="rgb24"),
+        sound=Fields(),
+        must=fields(container="png"),
+        about="One picture with a frame of every clip, with names and timecode.",
+    ),
+    Profile(
+        name="poster",
+        kind="poster",
+        extension="png",
+        video=fields(codec="png", extension="png", pixels="rgb24", at="1/3"),
+        sound=Fields(),
+        must=fields(container="png"),
+        about="One frame, a third into the film.",
     ),
 )
-
-
-def encoder_arguments(video: Fields, rate: Fraction) -> dict[str, str]:
-    """Arguments for one chunk. Fixed threads and no VBV: its bytes depend on nothing but the picture. rate: per second."""
-    codec = video.text("codec")
-    if codec == "h264":
-        return _common(video, rate) | _x264(video, rate)
-    if codec == "prores":
-        return _common(video, rate) | _prores(video)
-    raise MediaError(f"no encoder is known for codec {codec!r}", hint="the codecs are h264 and prores")
-
-
-def sound_arguments(sound: Fields) -> dict[str, str]:
-    """Arguments for the sound of a deliverable, from a 48 kHz stereo mix."""
-    codec = sound.text("codec")
-    common = {"ar": "48000", "ac": "2", "threads": "1"}
-    if codec == "aac":
-        return common | {"c:a": "aac", "b:a": sound.text("bitrate"), "aac_coder": "twoloop"}
-    if codec == "pcm":
-        return common | {"c:a": "pcm_s24le"}
-    raise MediaError(f"no encoder is known for sound codec {codec!r}", hint="the codecs are aac and pcm")
-
-
-def needs(profile: Profile) -> frozenset[str]:
-    """What of ffmpeg a profile uses, in the words of `host.tools.capabilities`."""
-    video = {"h264": "libx264", "prores": "prores_ks"}[profile.video.text("codec")]
-    sound = {"aac": "aac", "pcm": "pcm_s24le"}[profile.sound.text("codec")]
-    encoders = {f"encoder:{name}" for name in (video, sound, "ffv1", "png")}
-    names = ("zscale", "fps", "tpad", "xfade", "aresample", "amix") + (("drawtext",) if profile.burn_in else ())
-    return frozenset(encoders | {f"filter:{name}" for name in names} | {f"muxer:{MUXERS[profile.extension]}"})
-
-
-def _common(video: Fields, rate: Fraction) -> dict[str, str]:
-    return {
-        "pix_fmt": video.text("pixels"),
-        "threads": "1",
-        "fps_mode": "passthrough",
-        "video_track_timescale": str(timescale(rate)),
-        "movflags": "+write_colr",
-        **TAGS,
-    }
-
-
-def timescale(rate: Fraction) -> int:
-    """Ticks a second in which a frame is a whole number of ticks: 24000, 25000, 30000, … as editors expect."""
-    return rate.numerator if rate.numerator >= 10_000 else rate.numerator * 1000
-
-
-def _x264(video: Fields, rate: Fraction) -> dict[str, str]:
-    """stitchable: parameter sets that do not depend on the content, so that chunks join by copy."""
-    gop = max(1, round_half_up(Fraction(video.text("gop")) * rate))
-    return {
-        "c:v": "libx264",
-        "profile:v": video.text("profile"),
-        "preset": video.text("preset"),
-        "crf": str(video.integer("crf")),
-        "g": str(gop),
-        "bf": "3",
-        "x264-params": "open-gop=0:stitchable=1:scenecut=40",
-    }
-
-
-def _prores(video: Fields) -> dict[str, str]:
-    """Its bytes are the same on any number of threads."""
-    return {"c:v": "prores_ks", "profile:v": video.text("profile"), "vendor": "apl0", "threads": "4"}

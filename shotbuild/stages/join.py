@@ -1,29 +1,30 @@
-"""The chunks of a cut and its sound → the delivered file, by stream copy.
+"""The chunks of a cut, its sound and its captions → the delivered file, by stream copy.
 
-Inputs: segment00000, segment00001, … and sound, if any. Parameters: frames, lengths, rate, size, title, video; and cites
-(shot → sha256 of the take or plate in the cut) with project and sequence, by which the file leads back to them.
+Inputs: segment00000, segment00001, …; sound, if any; captions-en, …, if any. Parameters: frames, lengths, rate, size, title,
+video; wrap, timecode (frame of the first picture, or null) and reel, which may be missing; and cites (shot → sha256 of the
+take or plate in the cut) with project and sequence, by which the file leads back to them.
 """
 
 from pathlib import Path
 
 from shotbuild.errors import MediaError
 from shotbuild.media import joining
-from shotbuild.media.checks import ends_together, picture_is
+from shotbuild.media.checks import ends_together, picture_is, tracks_are
+from shotbuild.media.encoders import MUXERS
 from shotbuild.media.identity import identity_text
-from shotbuild.media.profiles import MUXERS
 from shotbuild.records import Fields
 from shotbuild.stages.interface import Work
-from shotbuild.units import parse_size
+from shotbuild.units import parse_size, timecode
 
-SOUND = "sound"
+SOUND, SEGMENT, CAPTIONS = "sound", "segment", "captions-"
 
 
 class Join:
     name = "join"
-    version = 2
+    version = 3
 
     def run(self, work: Work) -> None:
-        chunks = [work.inputs[name] for name in sorted(work.inputs) if name != SOUND]
+        chunks = [work.inputs[name] for name in sorted(work.inputs) if name.startswith(SEGMENT)]
         joining.join(chunks, work.inputs.get(SOUND), _film(work), work.into / work.outputs[0])
 
     def check(self, work: Work) -> None:
@@ -33,21 +34,36 @@ class Join:
         found = picture_is(path, frames=frames, size=film.size, rate=film.rate, pixels=video.text("pixels"))
         if SOUND in work.inputs:
             ends_together(path, found, frames, film.rate)
+        tracks_are(path, timecode=film.timecode, reel=film.reel, captions=len(film.captions))
 
 
 def _film(work: Work) -> joining.Film:
     parameters = work.parameters
-    lengths = parameters.get("lengths")
+    lengths, wrap = parameters.get("lengths"), parameters.get("wrap")
     numbers = [each for each in lengths if isinstance(each, int)] if isinstance(lengths, tuple) else []
     if sum(numbers) != parameters.integer("frames"):
         raise MediaError("the segments do not add up", cause=f"{sum(numbers)} frames, not {parameters.integer('frames')}")
+    rate, first = parameters.fraction("rate"), parameters.get("timecode")
     return joining.Film(
         lengths=numbers,
-        rate=parameters.fraction("rate"),
+        rate=rate,
         size=parse_size(parameters.text("size")),
         title=parameters.text("title"),
         identity=_identity(parameters),
         muxer=MUXERS[Path(work.outputs[0]).suffix.removeprefix(".")],
+        edit_list=not isinstance(wrap, Fields) or wrap.get("edit_list") is not False,
+        timecode=timecode(first, rate) if isinstance(first, int) else "",
+        reel=str(parameters.get("reel") or ""),
+        captions=_captions(work),
+    )
+
+
+def _captions(work: Work) -> tuple[joining.Captions, ...]:
+    """By language, in the order of their names."""
+    return tuple(
+        joining.Captions(language=name.removeprefix(CAPTIONS), path=work.inputs[name])
+        for name in sorted(work.inputs)
+        if name.startswith(CAPTIONS)
     )
 
 
