@@ -11,19 +11,20 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from shotbuild.casting import Casting
+from shotbuild.delivery import HandedOver
 from shotbuild.engine.build import Done, Orders, Report, build
 from shotbuild.engine.estimate import Bill, bill
 from shotbuild.engine.events import Event, Failed, Linked, Skipped
-from shotbuild.engine.execute import Workshop, clear_leftovers, execute
+from shotbuild.engine.execute import Workshop, clear_leftovers, execute, execute_all
 from shotbuild.engine.journal import OWED, Phase
 from shotbuild.errors import BytesLost, GateError, ShotbuildError, StoreError
 from shotbuild.host import files
 from shotbuild.plan.bind import Wanted
-from shotbuild.plan.graph import Plan
+from shotbuild.plan.graph import Link, Plan
 from shotbuild.plan.shoot import CHOOSE
 from shotbuild.plugins import Registry
 from shotbuild.purchasing import Lines, counter
-from shotbuild.records import Lock, Price, Project, Step, owed
+from shotbuild.records import Digest, Lock, Price, Project, Step, owed
 from shotbuild.rooms import Rooms
 from shotbuild.spec.events import paid_of, whole
 from shotbuild.spec.lockfile import FILE as LOCK_FILE
@@ -57,7 +58,9 @@ class BuildOptions:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
     """What a build did. ran, cached, generated: names of steps, generated among ran; linked: paths below out/ that were
-    written; present: all paths below out/ that the build answers for."""
+    written; present: all paths below out/ that the build answers for; results: the bytes of each of them; gates: the checks
+    that what was delivered does not pass; waived: those that the spec does without, in words; handed: where it was handed
+    over to, None = nowhere."""
 
     ran: tuple[str, ...]
     cached: tuple[str, ...]
@@ -68,10 +71,15 @@ class Built:
     present: tuple[str, ...]
     cost: Bill
     seconds: float
+    results: tuple[tuple[Link, Digest], ...] = ()
+    gates: tuple[GateError, ...] = ()
+    waived: tuple[str, ...] = ()
+    handed: HandedOver | None = None
 
     @property
     def exit_code(self) -> int:
-        return max((failure.error.exit_code for failure in self.failed), default=0)
+        errors = [*(failure.error for failure in self.failed), *self.gates]
+        return max((error.exit_code for error in errors), default=0)
 
 
 def make(
@@ -86,7 +94,8 @@ def make(
 ) -> Built:
     """Brings a plan to results. casting: who makes which shot. Errors: GateError for the lock; KeyboardInterrupt passes."""
     began = time.monotonic()
-    hold_lock(rooms, casting.resolved(rooms.tools(project)), frozen=options.frozen)
+    holder = "a frozen build" if options.frozen else "a strict delivery" if options.strict else None
+    hold_lock(rooms, casting.resolved(rooms.tools(project)), holder)
     try:
         build_id = uuid.uuid4().hex  # one limit for all passes
         refuse = partial(_refusal, plan, rooms, _allowed if options.generates else _frozen)
@@ -113,6 +122,7 @@ def make(
         skipped=report.skipped,
         linked=linked,
         present=present,
+        results=_results(plan, report, present),
         cost=bill(
             [
                 *(owed(done.result.charged, done.result.price) for done in ran if casting.terms(done.step) is None),
@@ -216,24 +226,25 @@ def _unpaid(casting: Casting, step: Step) -> ShotbuildError | None:
     )
 
 
-def hold_lock(rooms: Rooms, now: Lock, *, frozen: bool) -> None:
-    """Compares the pins with the lock. A frozen build refuses a difference; another one says it, and adds what is new."""
+def hold_lock(rooms: Rooms, now: Lock, holder: str | None) -> None:
+    """Compares the pins with the lock. holder: who refuses a difference; for None it is said, and what is new is added."""
     locked = rooms.read_lock()
     if locked is None:
-        if frozen:
+        if holder:
             raise GateError(
-                f"there is no {LOCK_FILE}, and a frozen build needs it",
+                f"there is no {LOCK_FILE}, and {holder} needs it",
                 hint=f"run `shotbuild build` once and commit {LOCK_FILE}",
             )
         rooms.write_lock(now)
         return
     found = differences(locked, now)
     hint = "use what the lock names, or take the new one on with `shotbuild lock --update`"
-    if frozen and (found or extended(locked, now) != locked):
-        raise GateError(f"{LOCK_FILE} does not match", cause="\n".join(found) or "a pin is not in it yet", hint=hint)
+    if holder and (found or extended(locked, now) != locked):
+        cause = "\n".join(found) or "a pin is not in it yet"
+        raise GateError(f"{LOCK_FILE} does not match, and {holder} holds it", cause=cause, hint=hint)
     for sentence in found:
         rooms.warn(f"{sentence}; {hint}")
-    if not frozen:
+    if not holder:
         rooms.write_lock(extended(locked, now))
 
 
@@ -280,6 +291,7 @@ def _run(
                 counter=desk,
                 price=casting.price,
                 run=lambda action: execute(action, shop),
+                run_all=lambda actions: execute_all(actions, shop),
                 record=rooms.record if desk is None else partial(_entered, rooms, fetched),
                 actions=rooms.actions,
                 locks=rooms.folder("locks"),
@@ -333,6 +345,11 @@ def _link(
     if failed:
         raise failed[0]  # the others were handed out first
     return tuple(linked), tuple(present), tuple(lost)
+
+
+def _results(plan: Plan, report: Report, present: Collection[str]) -> tuple[tuple[Link, Digest], ...]:
+    results = {done.step.name: done.result for done in report.done}
+    return tuple((link, results[link.step].output(link.output)) for link in plan.links if link.path in present)
 
 
 def _joined(first: Report, second: Report) -> Report:

@@ -33,7 +33,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reopen": (DECIDE, "Let a shot change again that was approved or picked."),
     "note": (DECIDE, "Keep a remark on a take, or on its frames."),
     "restore": (DECIDE, "Bring the choice of takes back to a Git revision or an event."),
-    "import": (DECIDE, "Bring a clip that was made elsewhere in as a take of a shot."),
+    "import": (DECIDE, "Bring a clip or frames from elsewhere in as a take of a shot."),
+    "export": (DECIDE, "Put a shot's frames out for VFX, with handles."),
     "diff": (DECIDE, "Lay two takes side by side: recipe, streams, measured pictures."),
     "why": (DECIDE, "Say of a file which takes are in it, and who chose them."),
     "providers": (PAY, "List who makes takes: models, limits, prices, keys."),
@@ -49,7 +50,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-GROUPS = frozenset({"store"})
+GROUPS = frozenset({"store", "export"})
 """Commands that have commands of their own."""
 # A module cannot be called by a word of the language.
 MODULES = {"import": "import_"}

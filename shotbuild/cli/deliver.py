@@ -2,15 +2,38 @@
 
 import threading
 from pathlib import Path
+from typing import Annotated
 
+import typer
+
+from shotbuild.cli import console
 from shotbuild.cli.making import money, shown
-from shotbuild.cli.options import FailFast, First, Frozen, Jobs, JsonOption, MaxCost, ProjectOption, Strict, Targets
-from shotbuild.making import BuildOptions
+from shotbuild.cli.options import (
+    FailFast,
+    First,
+    Frozen,
+    Jobs,
+    JsonOption,
+    MaxCost,
+    Only,
+    ProjectOption,
+    Strict,
+    Targets,
+    To,
+)
+from shotbuild.errors import ShotbuildError
+from shotbuild.host.handover import SUMS
+from shotbuild.making import BuildOptions, Built
+from shotbuild.units import counted
+from shotbuild.workspace import Workspace
 
 
 def command(
     targets: Targets = None,
     project: ProjectOption = Path(),
+    only: Only = None,
+    to: To = None,
+    force: Annotated[bool, typer.Option("--force", help="With --to: replace files that no delivery wrote.")] = False,
     jobs: Jobs = None,
     frozen: Frozen = False,
     strict: Strict = False,
@@ -22,4 +45,55 @@ def command(
     options = BuildOptions(
         jobs=jobs, frozen=frozen, strict=strict, fail_fast=fail_fast, max_cost=money(max_cost), first=tuple(first or ())
     )
-    return shown(project, lambda workspace: workspace.deliver(targets or [], options, threading.Event()), json=json)
+    ended: list[Built] = []
+
+    def work(workspace: Workspace) -> Built:
+        built = workspace.deliver(targets or [], options, threading.Event(), only=only or (), to=to, force=force)
+        ended.append(built)
+        if json:
+            _events(built)
+        return built
+
+    code = shown(project, work, json=json)
+    for built in ended:
+        if not json:
+            _tell(built, project, to)
+    return code
+
+
+def _events(built: Built) -> None:
+    for error in built.gates:
+        console.line({"event": "gate", **console.problems(error)[0]})
+    for sentence in built.waived:
+        console.line({"event": "waived", "message": sentence})
+    if built.handed is not None:
+        handed = built.handed
+        console.line({"event": "handed-over", "folder": str(handed.folder), "written": handed.written, "kept": handed.kept})
+
+
+def _tell(built: Built, project: Path, to: Path | None) -> None:
+    for sentence in built.waived:
+        console.err(f"note: {sentence}")
+    for error in built.gates:
+        console.err("")
+        console.error(error, project)
+    handed = built.handed
+    if handed is not None:
+        for path in sorted((*handed.written, *handed.kept)):
+            console.out(f"{handed.folder}/{path}")
+        console.out(f"{handed.folder}/{SUMS}")
+        console.err(
+            f"handed over to {handed.folder}: {counted(len(handed.written), 'file')} written, "
+            f"{len(handed.kept)} there already; check with `sha256sum -c {SUMS}` in it"
+        )
+    elif to is not None:
+        why = "a deliverable does not keep what is asked of it" if built.gates else "not everything could be made"
+        console.err("")
+        console.error(
+            ShotbuildError(
+                f"nothing was handed over to {to}",
+                cause=why,
+                hint="`--only NAME` hands over the others; the files are in out/ to look at",
+            ),
+            project,
+        )

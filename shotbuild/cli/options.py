@@ -24,7 +24,18 @@ Frozen: TypeAlias = Annotated[
     bool, typer.Option("--frozen", help="Generate nothing and hold the lock: what is missing is an error (exit 3).")
 ]
 Strict: TypeAlias = Annotated[
-    bool, typer.Option("--strict", help="Deliver nothing that is not approved, by every role of `approvals` (exit 3).")
+    bool,
+    typer.Option(
+        "--strict",
+        help="Deliver nothing that is not approved by every role of `approvals`, degraded or off the lock (exit 3).",
+    ),
+]
+Only: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--only", help="A deliverable, `web` or `opening/web`, or a glob; repeatable.", show_default=False),
+]
+To: TypeAlias = Annotated[
+    Path | None, typer.Option("--to", help="A folder outside the project; it is made if need be.", show_default=False)
 ]
 FailFast: TypeAlias = Annotated[bool, typer.Option("--fail-fast", help="Stop everything at the first failure.")]
 MaxCost: TypeAlias = Annotated[

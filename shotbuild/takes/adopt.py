@@ -45,8 +45,17 @@ class Adopted:
     wanted: Fraction
 
 
-def adopt(workspace: Workspace, file: Path, shot: str, *, recipe: Path | None = None, by: str | None = None) -> Adopted:
-    """recipe: a file with a JSON object that says how the clip was made. What is chosen for the shot stays as it is.
+def adopt(
+    workspace: Workspace,
+    file: Path,
+    shot: str,
+    *,
+    recipe: Path | None = None,
+    by: str | None = None,
+    frames: Fields | None = None,
+) -> Adopted:
+    """recipe: a file with a JSON object that says how the clip was made; frames: the pictures that it was made of, which are
+    kept in its record. What is chosen for the shot stays as it is.
 
     Errors: MediaError for a clip that cannot be one; PlanError for a shot that takes none; SpecError for the recipe.
     """
@@ -61,6 +70,9 @@ def adopt(workspace: Workspace, file: Path, shot: str, *, recipe: Path | None = 
     clip = rooms.blobs.path(video)
     tags = tags_of(clip)
     known = _settled(known_of(tags), of_recipe)
+    if frames is not None:
+        came = frames.get("of_take") or frames.get("folder")
+        known = Fields(tuple(sorted((dict(known.items) | {"frames_of": came}).items())))
     workflow = workflow_of(tags)
     rooms.ledgers.enter_moves()
     before = rooms.ledgers.of(name).take_of(video.sha256)
@@ -71,13 +83,14 @@ def adopt(workspace: Workspace, file: Path, shot: str, *, recipe: Path | None = 
         work,
         fields(
             schema="shotbuild/foreign/1",
-            file=_text(file.name),
+            file=_text(file.name) if frames is None else frames.text("folder"),
             sha256=video.sha256,
             size=video.size,
             by=who or _configured(workspace),
             recipe=said or None,
             tags=_bounded(tags),
             workflow=workflow,
+            **({} if frames is None else {"frames": frames}),
         ),
     )
     rows, suffix = streams(clip), suffix_of(clip)
