@@ -17,7 +17,7 @@ from shotbuild.engine.build import Done
 from shotbuild.engine.clock import Clock, RealClock
 from shotbuild.engine.journal import Journal
 from shotbuild.errors import Location, ShotbuildError, SpecError, SpecErrors, StoreError
-from shotbuild.host import files
+from shotbuild.host import files, folders, packing
 from shotbuild.host.memory import Memory, settled, stamp_of
 from shotbuild.host.tools import VARIABLE, find_ffmpeg, identify, joiner
 from shotbuild.ledgers import Ledgers, result_of
@@ -25,15 +25,29 @@ from shotbuild.plan.bind import Wanted
 from shotbuild.plan.graph import Link
 from shotbuild.plan.shoot import CHOOSE
 from shotbuild.plugins import load
-from shotbuild.records import ActionResult, Chosen, Digest, Fields, Footage, Lock, Project, SourceFile, Step, Tool
+from shotbuild.records import (
+    ActionResult,
+    Caption,
+    Captions,
+    Chosen,
+    Digest,
+    Fields,
+    Footage,
+    Lock,
+    Project,
+    SourceFile,
+    Step,
+    Tool,
+)
 from shotbuild.spec.lockfile import FILE, lock_text, read_lock
 from shotbuild.store.actions import DiskActions
 from shotbuild.store.blobs import FolderBlobs
 
 HIDDEN = ".shotbuild"
-PROBE = 1  # goes up when `media.probe` would say something else of the same bytes
+PROBE = 2  # goes up when `media.probe` would say something else of the same bytes
 LINK_DEPTH = 3  # .shotbuild/store/cas/ab
 OUT = "out"
+NUMBER = re.compile(r"\d{1,18}(/[1-9]\d{0,17})?")
 CLOCK = RealClock()
 Seen = TypeVar("Seen")
 
@@ -42,6 +56,11 @@ Seen = TypeVar("Seen")
 def _measured(path: Path) -> Footage:
     facts: Footage = load("shotbuild.media.probe:footage", "the probe")(path)
     return facts
+
+
+def _read_captions(path: Path) -> tuple[Caption, ...]:
+    rows: tuple[Caption, ...] = load("shotbuild.media.captions:read", "the captions")(path)
+    return rows
 
 
 def _heard(path: Path) -> object:
@@ -74,6 +93,7 @@ class Rooms:
         self._identify, self._measure, self._hear, self._look = identify, measure, hear, look
         self._sources: dict[str, Digest] = {}
         self._restored: set[str] = set()
+        self._captions: dict[str, tuple[Caption, ...]] = {}
 
     def elsewhere(self, root: Path) -> "Rooms":
         """The rooms of another folder, such as one that was checked out, looked at as this one is."""
@@ -208,11 +228,19 @@ class Rooms:
             except SpecError as error:
                 errors.append(error)
                 continue
-            table[self._probe_key(digest)] = [str(facts.seconds), facts.sound]
+            rate = "" if facts.rate is None else str(facts.rate)
+            table[self._probe_key(digest)] = [str(facts.seconds), facts.sound, rate]
             found[shot.plate] = facts
         if errors:
             raise SpecErrors(errors)
         return found
+
+    def captions(self, captions: Captions) -> tuple[Caption, ...]:
+        """What a caption file says, read once for its bytes. Errors: SpecError with the line that is wrong."""
+        key = self.source(SourceFile(path=captions.file, location=captions.location)).sha256
+        if key not in self._captions:
+            self._captions[key] = self._looked_at("captions", captions.file, captions.location, _read_captions)
+        return self._captions[key]
 
     def _probe_key(self, digest: Digest) -> str:
         """What a probe found holds for these bytes, this PyAV and this way of looking."""
@@ -282,14 +310,38 @@ class Rooms:
         """Puts a result under its human name, unless it is there already; True when it was put there."""
         target = self.inside(f"{OUT}/{link.path}")
         table = self.memory.table("links")
-        if self._holds(target, digest, table.get(link.path)):
-            table[link.path] = [digest.sha256, stamp_of(target), settled(stamp_of(target))]
-            return False
         try:
+            if link.folder:
+                return self._unpacked(target, digest, link.path)
+            if self._holds(target, digest, table.get(link.path)):
+                table[link.path] = [digest.sha256, stamp_of(target), settled(stamp_of(target))]
+                return False
             self.blobs.hand_out(digest, target, hard=hard)
             table[link.path] = [digest.sha256, stamp_of(target), False]
         except OSError as error:
             raise ShotbuildError(f"{OUT}/{link.path} cannot be written", cause=str(error)) from error
+        return True
+
+    def _unpacked(self, target: Path, digest: Digest, path: str) -> bool:
+        """The same for a package and its folder. One process at a time does this, so what others left behind may go."""
+        table = self.memory.table("links")
+        there = folders.stamp_of(target) if target.is_dir() and not target.is_symlink() else None
+        if there is not None and table.get(path) == [digest.sha256, there[0], True]:
+            return False
+        self.blobs.verify(digest)
+        if there is not None and folders.holds(target, self.blobs.path(digest)):
+            table[path] = [digest.sha256, *there]
+            return False
+        with files.locked(self.folder("locks") / "folders.lock"):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            fresh = target.with_name(f".shotbuild-{target.name}")
+            folders.remove(fresh)
+            try:
+                packing.unpack(self.blobs.path(digest), fresh)
+                folders.put_in_place(fresh, target)
+            finally:
+                folders.remove(fresh)
+        table[path] = [digest.sha256, folders.stamp_of(target)[0], False]
         return True
 
     def _looked_at(self, what: str, path: str, location: Location, look: Callable[[Path], Seen]) -> Seen:
@@ -300,8 +352,8 @@ class Rooms:
             raise SpecError(f"{what} {path} cannot be used", location=location, cause=cause, hint=error.hint) from error
 
     def is_linked(self, path: str) -> bool:
-        """Whether there is a file at a path below out/."""
-        return (self.root / OUT / path).is_file()
+        """Whether there is a file, or a folder that was delivered, at a path below out/."""
+        return (self.root / OUT / path).exists()
 
     def _holds(self, target: Path, digest: Digest, kept: object) -> bool:
         """Whether the file holds these bytes: by its stamp when that can be trusted, else by reading it."""
@@ -359,6 +411,6 @@ def _kept(step: Step) -> ActionResult | None:
 
 def _kept_footage(row: object) -> Footage | None:
     match row:
-        case [str(seconds), bool(sound)] if re.fullmatch(r"\d{1,18}(/[1-9]\d{0,17})?", seconds):
-            return Footage(seconds=Fraction(seconds), sound=sound)
+        case [str(seconds), bool(sound), str(rate)] if NUMBER.fullmatch(seconds) and (not rate or NUMBER.fullmatch(rate)):
+            return Footage(seconds=Fraction(seconds), sound=sound, rate=Fraction(rate) if rate else None)
     return None

@@ -9,18 +9,21 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import cached_property, partial
 from pathlib import Path
 
 from shotbuild.casting import Casting
+from shotbuild.delivery import Story, called, check_folder, delivered, judged, package, step_of
 from shotbuild.digest import canonical, recipe_fields
 from shotbuild.engine.estimate import Bill, bill, check_budget
 from shotbuild.engine.events import Event, Warned
 from shotbuild.engine.journal import Cap, Entry
 from shotbuild.engine.operations import barred
-from shotbuild.errors import PlanError, ShotbuildError, SpecError, SpecErrors
+from shotbuild.errors import BytesLost, PlanError, ShotbuildError, SpecError, SpecErrors
 from shotbuild.host import git
 from shotbuild.making import BuildOptions, Built, bytes_missing, make, paid_missing
+from shotbuild.media.encoders import chunked, mezzanine
 from shotbuild.plan.choose import Choice
 from shotbuild.plan.expand import choose_all, expand
 from shotbuild.plan.forecast import CACHED, Forecast, forecast
@@ -34,11 +37,13 @@ from shotbuild.purchasing import caps_of
 from shotbuild.records import (
     Chosen,
     Digest,
+    Fields,
     Lock,
     Objection,
     Pin,
     Price,
     Project,
+    Shot,
     ShotState,
     SourceFile,
     Step,
@@ -52,6 +57,7 @@ from shotbuild.spec.events import request_of, whole
 from shotbuild.spec.ledger import ledger_file
 from shotbuild.spec.lockfile import differences
 from shotbuild.spec.tree import PROJECT_FILE, find_root
+from shotbuild.stages.effects import EFFECTS
 from shotbuild.standing import Standing, standings
 from shotbuild.units import Money
 
@@ -152,7 +158,11 @@ class Workspace:
             stages={name: entry.version for name, entry in self.registry.stages.items()},
             ffmpeg=ffmpeg,
             joiner=self.rooms.joiner.pin,
-            profiles=self.registry.profiles,
+            profiles={**self.registry.profiles, **{profile.name: profile for profile in project.profiles}},
+            effects=EFFECTS,
+            captions=self.rooms.captions,
+            mezzanine=mezzanine,
+            chunked=chunked,
             generators=casting.generators(ffmpeg),
             fallbacks=casting.fallbacks(ffmpeg),
             finishers=casting.finishers(ffmpeg),
@@ -277,28 +287,91 @@ class Workspace:
         targets: Sequence[str] = (),
         options: BuildOptions = DEFAULTS,
         cancel: threading.Event | None = None,
+        *,
+        only: Sequence[str] = (),
+        to: Path | None = None,
+        force: bool = False,
     ) -> Built:
         """Makes the deliverables that are meant, or all, and what they need; out/ gets the deliverables only.
 
-        Errors: GateError with `options.strict`, when a take in them lacks an approval.
+        only: names or globs of deliverables, of those that the targets mean; to: a folder that gets a package of them, if
+        all of them are there and keep what their profiles ask; force: replaces files in it that no delivery wrote.
+        What a file does not keep is in `Built.gates`, and `Built.exit_code` is 3 then.
+
+        Errors: GateError with `options.strict`, when a take in them lacks an approval or a pin is not that of the lock.
         """
-        files_of = {link.step for link in self.whole.links}
-        meant = self._meant(targets) if targets else frozenset(files_of)
-        wanted = frozenset(
-            step.name for step in self.whole.steps if step.deliverable and step.name in files_of and step.name in meant
-        )
-        if targets and not wanted:
-            raise PlanError(
-                f"no deliverable is meant by {' '.join(targets)}",
-                hint="name a deliverable or a sequence; `shotbuild status` lists them",
-            )
-        plan = needed(self.whole, wanted)
-        plan = replace(plan, links=tuple(link for link in plan.links if link.step in wanted))
+        if to is not None:
+            check_folder(to, self.rooms.root)  # before anything is made, and paid for
+        plan = self._deliverables(targets, only)
         choices = self._choices(plan)
         _refuse(disputed(choices))
         if options.strict:
             _refuse(unapproved(choices, self.project.approvals))
-        return self._build(plan, options, cancel)
+        built = self._judged(self._build(plan, options, cancel))
+        if to is None or built.exit_code:
+            return built
+        try:
+            return self._handed(built, plan, to, force=force)
+        except BytesLost:  # they were set aside, and are made again
+            again = self._judged(self._build(plan, options, cancel))
+            again = replace(again, ran=(*built.ran, *again.ran))
+            return again if again.exit_code else self._handed(again, plan, to, force=force)
+
+    def _judged(self, built: Built) -> Built:
+        gates, waived = judged(self.rooms, delivered(self.project, built.results))
+        return replace(built, gates=gates, waived=waived)
+
+    def _handed(self, built: Built, plan: Plan, to: Path, *, force: bool) -> Built:
+        found = delivered(self.project, built.results)
+        return replace(built, handed=package(self._story(plan), found, to, force=force))
+
+    def _deliverables(self, targets: Sequence[str], only: Sequence[str]) -> Plan:
+        """What is needed for the deliverables that are meant, and their links alone. Errors: PlanError when none is."""
+        project = self.project
+        meant = self._meant(targets) if targets else frozenset(step.name for step in self.whole.steps)
+        linked = {link.step for link in self.whole.links}
+        named = {step_of(each) for each in called(project, only, fnmatchcase)} if only else None
+        of_step = {step.name: f"{step.sequence}/{step.deliverable}" for step in self.whole.steps if step.deliverable}
+        found = {of_step[name] for name in meant if name in of_step and name in linked}
+        found = found if named is None else found & named
+        if (targets or only) and not found:
+            raise PlanError(
+                f"no deliverable is meant by {' '.join([*targets, *(f'--only {word}' for word in only)])}",
+                hint="name a deliverable or a sequence; `shotbuild status` lists them",
+            )
+        wanted = frozenset(name for name, deliverable in of_step.items() if name in linked and deliverable in found)
+        plan = needed(self.whole, wanted)
+        return replace(plan, links=tuple(link for link in plan.links if link.step in wanted))
+
+    def _story(self, plan: Plan) -> Story:
+        """What sidecars tell, with the takes that the build made."""
+        fresh = any(choice.take is None for choice in self._choices(plan))
+        whole = self.plan_of(self.project, self._ffmpeg) if fresh else self.whole
+        return Story(project=self.project, rooms=self.rooms, plan=whole)
+
+    def film_of(self, shot: Shot, *, finished: bool = False) -> tuple[Take | None, Digest]:
+        """The take that stands for a shot, None for a plate, and bytes in the store: its own, or with `finished` those of
+        the film that the finishing stages make of it, for which nothing is bought.
+
+        Errors: PlanError while there is no take; StoreError when its bytes are not here; those of a build."""
+        take = None if shot.plate is not None else self.chosen[shot.name].take
+        if shot.plate is None and take is None:
+            raise PlanError(f"shot {shot.name} has no take yet", hint=f"run `shotbuild build {shot.name}` first")
+        if finished:
+            link = next((link for link in self.whole.links if link.path.rpartition(".")[0] == f"shots/{shot.name}"), None)
+            if link is not None:
+                plan = replace(needed(self.whole, [link.step]), links=(link,))
+                built = self._build(plan, BuildOptions(kept_only=True), None)
+                if built.failed:
+                    raise built.failed[0].error
+                return take, built.results[0][1]
+        if shot.plate is not None:
+            source = SourceFile(path=shot.plate, location=shot.location)
+            digest = self.rooms.source(source)
+            self.rooms.bring(source, digest)
+            return None, digest
+        assert take is not None, "a shot is a plate or has a take"
+        return take, take.video
 
     def roll(
         self,
@@ -464,11 +537,19 @@ def tables(registry: Registry) -> spec.Tables:
     """What the written format must know of providers, stages and profiles."""
     return spec.Tables(
         providers=Lazy({name: partial(_models, registry, name) for name in registry.providers}),
-        stages={name: entry.fields for name, entry in registry.stages.items() if entry.fields is not None},
-        profiles=tuple(registry.profiles),
+        stages={name: effect.fields for name, effect in EFFECTS.items()}
+        | {name: entry.fields for name, entry in registry.stages.items() if entry.fields is not None},
+        profiles=registry.profiles,
+        finishing=_finishing,
+        first=frozenset(name for name, effect in EFFECTS.items() if effect.reads),
         is_service=lambda name: is_service(registry.providers[name]),
         objections=partial(_objections, registry),
     )
+
+
+def _finishing(stage: str, settings: Fields) -> tuple[Objection, ...]:
+    effect = EFFECTS.get(stage)
+    return () if effect is None else effect.objections(settings)
 
 
 def _models(registry: Registry, name: str) -> Mapping[str, Model]:

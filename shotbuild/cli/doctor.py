@@ -12,7 +12,7 @@ from shotbuild import __version__
 from shotbuild.cli import console
 from shotbuild.cli.options import JsonOption, ProjectOption
 from shotbuild.host.tools import capabilities, find_ffmpeg, identify
-from shotbuild.media.profiles import needs
+from shotbuild.media.encoders import needs
 from shotbuild.paying.keys import Ending, Keys, endings, keys_of, used
 from shotbuild.plugins import registry
 from shotbuild.providers.interface import Provider

@@ -6,7 +6,7 @@ frames at a constant rate, with stamps in milliseconds: going to half a frame be
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
@@ -209,6 +209,12 @@ def chained(shot: Shot, again: int) -> Film:
 
 def _timed(film: Film, rate: Fraction) -> Stream:
     return film.stream if film.rate == rate else timed(film.stream, rate)
+
+
+def whole_of(shot: Shot, frames_: int) -> Film:
+    """A shot with its effects, as many frames as it has: a still picture would never end."""
+    film = chained(shot, 0)
+    return replace(film, stream=film.stream.filter("trim", end_frame=frames_)) if shot.read.picture.still else film
 
 
 def _part(stream: Stream, start: int, shown: int, rate: Fraction) -> Stream:

@@ -64,6 +64,7 @@ def shaped(stream: Stream, look: Look, finish: Finish, name: str) -> Stream:
         w=scaled.width,
         h=scaled.height,
         filter=finish.scaler,
+        agamma=0,  # its approximation differs between processors
         dither="ordered" if deeper else "none",
         **_reading(colour),
         matrix="gbr" if rgb else "709",
@@ -112,6 +113,7 @@ def _flattened(stream: Stream, look: Look, colour: Colour) -> tuple[Stream, Colo
     if not (look.rgb or look.grey):
         stream = stream.filter(
             "zscale",
+            agamma=0,
             **_reading(colour),
             matrix="gbr",
             primaries=colour.primaries,

@@ -44,7 +44,7 @@ FILM, LADDERS, FRAMES, STEMS, ANIMATION, SHEET, POSTER = (
 )
 FOLDERS = (*LADDERS, FRAMES, STEMS)
 """Kinds whose result is a folder."""
-SHEET_COLUMNS, SHEET_SIZE = 5, Size(480, 270)
+SHEET_SIZE = Size(480, 270)
 FIRST_NUMBER = 1001
 ONE_PICTURE = fields(codec="png", extension="png", pixels="rgb24")
 Inputs = list[tuple[str, Origin]]
@@ -74,12 +74,12 @@ class Commission:
         parameters: Fields,
         inputs: Rows[tuple[str, Origin]],
         outputs: tuple[str, ...],
-        tool: Pin | None = None,
+        tools: tuple[Pin, ...] = (),
     ) -> Step:
-        """tool: who does the work, None = ffmpeg."""
+        """tools: who does the work, none = ffmpeg."""
         return Step(
             name=name,
-            recipe=_recipe(stage, self.materials, parameters, tool),
+            recipe=_recipe(stage, self.materials, parameters, tools),
             inputs=tuple(inputs),
             outputs=outputs,
             sequence=self.cut.sequence.name,
@@ -176,11 +176,11 @@ def deliver(order: Commission) -> tuple[list[Step], list[Link]]:
         "measure",
         fields(
             cuts=starts(order.cut.track),
-            extension="" if folder else order.profile.extension,
-            frames=order.cut.frames,
+            extension="tar" if folder else order.profile.extension,
+            frames=None if kind in (ANIMATION, SHEET, POSTER) else order.cut.frames,
             rate=rate_text(order.cut.rate),
         ),
-        [("film", Output(step=film.name, name=output))],
+        [("film", Output(step=film.name, name=output)), *_mix_of(steps)],
         ("measured.json",),
     )
     report = order.step(
@@ -194,6 +194,7 @@ def deliver(order: Commission) -> tuple[list[Step], list[Link]]:
                 deliverable=order.deliverable.name,
                 profile=order.profile.name,
             ),
+            silent=not order.cut.heard,
             waived=Fields(order.deliverable.waived),
         ),
         [("measured", Output(step=measured.name, name="measured.json"))],
@@ -203,13 +204,19 @@ def deliver(order: Commission) -> tuple[list[Step], list[Link]]:
     return [*steps, measured, report], links
 
 
+def _mix_of(steps: Rows[Step]) -> Inputs:
+    """What the sound of a film is held against."""
+    mixes = [step for step in steps if step.recipe.stage == "mix"] if steps[-1].recipe.stage == "join" else []
+    return [("mix", Output(step=mixes[-1].name, name=mixes[-1].outputs[0]))] if mixes else []
+
+
 # --- what each kind of profile gives ---------------------------------------------------------------------------------
 
 
 def _film(order: Commission) -> list[Step]:
     if not order.profile.video.items:
         return _sound_alone(order)
-    if chunked(order.profile.video):
+    if order.materials.chunked(order.profile.video):
         steps = _encoded(order, order.profile.video)
         chunks = [step for step in steps if step.recipe.stage == "encode"]
         lengths = tuple(stretch.frames for stretch in order.cut.track)
@@ -220,11 +227,6 @@ def _film(order: Commission) -> list[Step]:
     captions = [_caption_track(order, language) for language in order.deliverable.captions]
     film = _joined(order, order.prefix, chunks, lengths, order.profile.video, order.profile.extension, sound[-1:], captions)
     return [*steps, *sound, *captions, film]
-
-
-def chunked(video: Fields) -> bool:
-    """Whether a profile's picture may be encoded segment by segment: strict rate control looks at all of it."""
-    return video.get("rate") != "vbv"
 
 
 def _whole(order: Commission) -> list[Step]:
@@ -245,7 +247,7 @@ def _mezzanine(order: Commission) -> list[Step]:
     """A lossless film of the delivered size, picture only."""
     pixels = order.profile.video.get("source_pixels") or order.profile.video.get("pixels")
     lossless = order.materials.mezzanine(str(pixels))
-    inner = replace(order, prefix=f"{order.prefix}/mezzanine")
+    inner = replace(order, prefix=f"{order.prefix}/mezzanine", profile=replace(order.profile, wrap=Fields()))
     steps = _encoded(inner, lossless)
     lengths = tuple(stretch.frames for stretch in order.cut.track)
     joined = _joined(inner, inner.prefix, steps, lengths, lossless, "mkv", [], [])
@@ -258,7 +260,7 @@ def _ladder(order: Commission) -> list[Step]:
     inputs: Inputs = []
     lengths = tuple(stretch.frames for stretch in order.cut.track)
     for index, name in enumerate(order.profile.ladder):
-        profile = order.materials.profiles[name]
+        profile = replace(order.materials.profiles[name], wrap=Fields())
         rung = replace(order, profile=profile, prefix=f"{order.prefix}/{name}")
         chunks = _encoded(rung, profile.video)
         film = _joined(rung, rung.prefix, chunks, lengths, profile.video, "mp4", [], [])
@@ -280,7 +282,8 @@ def _ladder(order: Commission) -> list[Step]:
         seconds="6",
         title=order.cut.sequence.title,
     )
-    return [*steps, order.step(order.prefix, "ladder", parameters, inputs, ("package.tar",))]
+    tools = (order.materials.ffmpeg, order.materials.joiner)
+    return [*steps, order.step(order.prefix, "ladder", parameters, inputs, ("package.tar",), tools)]
 
 
 def _frames(order: Commission) -> list[Step]:
@@ -321,7 +324,7 @@ def _sheet(order: Commission) -> list[Step]:
     ]
     columns = order.profile.video.get("columns")
     parameters = fields(
-        columns=columns if isinstance(columns, int) else min(SHEET_COLUMNS, len(rows)),
+        columns=columns if isinstance(columns, int) else None,
         rows=tuple(rows),
         size=str(order.size),
         title=order.cut.sequence.title,
@@ -631,7 +634,7 @@ def _joined(
         wrap=wrap,
     )
     takes = {shot: order.films[shot].take for shot in cut.shots}
-    joined = order.step(name, "join", parameters, inputs, (f"film.{extension}",), order.materials.joiner)
+    joined = order.step(name, "join", parameters, inputs, (f"film.{extension}",), (order.materials.joiner,))
     return replace(joined, cites=tuple(sorted(takes.items())))
 
 
@@ -672,10 +675,10 @@ def _thumbnail(size: Size) -> Size:
     return Size(SHEET_SIZE.width, 2 * round_half_up(Fraction(SHEET_SIZE.width * size.height, 2 * size.width)))
 
 
-def _recipe(stage: str, materials: Materials, parameters: Fields, tool: Pin | None = None) -> Recipe:
+def _recipe(stage: str, materials: Materials, parameters: Fields, tools: tuple[Pin, ...] = ()) -> Recipe:
     return Recipe(
         stage=stage,
         version=materials.stages[stage],
-        pins=(tool or materials.ffmpeg,),
+        pins=tools or (materials.ffmpeg,),
         parameters=parameters,
     )

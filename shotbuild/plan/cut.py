@@ -295,21 +295,29 @@ def _track_heard(track: AudioTrack, frames: int, rate: Fraction) -> Heard:
 
 def _placed(piece: _Piece, at: int, own: int, head: int, tail: int, rate: Fraction) -> list[Heard]:
     """The sounds of a clip in the cut. Where it overlaps with a neighbour, the two cross with equal power."""
-    crossing = [
-        replace(
-            each,
-            fade_in=max(each.fade_in, samples(head, rate)) if each.at == 0 else each.fade_in,
-            fade_out=max(each.fade_out, samples(tail, rate)) if _ends(each, own, rate) else each.fade_out,
+    # Places are counted by frames, so that rounding never adds up along a cut, and a sound that lasts to the end of its clip
+    # ends where the next clip begins: at some rates that is a sample more or less than its own frames come to.
+    start, end = samples(at, rate), samples(at + own, rate)
+    placed: list[Heard] = []
+    for each in piece.heard:
+        first, last = each.at == 0, _ends(each, own, rate)
+        length_ = end - start - each.at if last else each.length
+        if length_ <= 0:
+            continue
+        placed.append(
+            replace(
+                each,
+                at=start + each.at,
+                length=length_,
+                fade_in=max(each.fade_in, samples(head, rate)) if first else each.fade_in,
+                fade_out=max(each.fade_out, samples(tail, rate)) if last else each.fade_out,
+            )
         )
-        for each in piece.heard
-    ]
-    # The place is counted by frames, so that rounding never adds up along a cut.
-    start = samples(at, rate)
-    return [_moved(each, start) for each in crossing]
+    return placed
 
 
 def _ends(heard: Heard, frames: int, rate: Fraction) -> bool:
-    return heard.length == TO_THE_END or heard.at + heard.length >= samples(frames, rate) - 1
+    return heard.at + heard.length >= samples(frames, rate) - 1
 
 
 def _within(heard: tuple[Heard, ...], start: int, end: int, rate: Fraction) -> list[Heard]:

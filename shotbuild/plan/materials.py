@@ -22,17 +22,20 @@ from shotbuild.records import (
 
 
 class Effect(Protocol):
-    """What a plan must know of a finishing effect. heavy: it is worth an intermediate; files: settings that are paths of the
-    project; seconds: settings and a length → the length afterwards, None = as before."""
+    """What a plan must know of a finishing effect. files: settings that are paths of the project; seconds: settings and a
+    length → the length afterwards, None = as before; settle: settings, the length before and the rate of the cut → what is
+    left open, filled in, None = nothing is; is_heavy: whether settings make it worth an intermediate."""
 
     @property
     def version(self) -> int: ...
 
     @property
-    def heavy(self) -> bool: ...
+    def files(self) -> tuple[str, ...]: ...
 
     @property
-    def files(self) -> tuple[str, ...]: ...
+    def settle(self) -> Callable[[Fields, Fraction, Fraction], Fields] | None: ...
+
+    def is_heavy(self, settings: Fields) -> bool: ...
 
     @property
     def seconds(self) -> Callable[[Fields, Fraction], Fraction] | None: ...
@@ -58,7 +61,8 @@ class Materials:
     state: shot → what its ledger comes to; request: what a take was asked for, as text; source: a project file → its digest;
     more: shot → how many takes to make now, whatever stands for it; fallbacks: shot → who may make its takes in place
     of its own generator; finishers: shot → who does those of its finishing stages that name a provider, in order.
-    effects: by name; captions: what a file of them says; mezzanine: pixel format → the settings of a lossless encoder.
+    effects: by name; captions: what a file of them says; mezzanine: pixel format → the settings of a lossless encoder;
+    chunked: whether an encoder's settings allow a film to be encoded segment by segment.
     """
 
     stages: Mapping[str, int]
@@ -73,6 +77,7 @@ class Materials:
     effects: Mapping[str, Effect]
     captions: Callable[[Captions], tuple[Caption, ...]]
     mezzanine: Callable[[str], Fields]
+    chunked: Callable[[Fields], bool]
     more: Mapping[str, int] = field(default_factory=dict)
     fallbacks: Mapping[str, tuple[Generator, ...]] = field(default_factory=dict)
     finishers: Mapping[str, tuple[Generator, ...]] = field(default_factory=dict)
@@ -82,7 +87,7 @@ class Materials:
 class ShotFilm:
     """A shot as others may use it. take: the chosen take or the plate; video: its sha256, None when it is still to be made;
     picture: the clip that cuts read; effects: rows that are still to be applied to it, with their files by plain name;
-    ready: the picture is an intermediate of ours at the shot's own rate; sound: where its sound is, None = silent; retimed:
+    heavy: one of them costs more than keeping its result; ready: the picture is an intermediate of ours at the shot's own rate; sound: where its sound is, None = silent; retimed:
     the effects that change its length; seconds: exact length; suffix: of the file that holds the picture, with dot; label:
     of its take, such as `t3`; rate: at which a plate runs, None = it is not known or not constant."""
 
@@ -95,6 +100,7 @@ class ShotFilm:
     suffix: str
     effects: tuple[Fields, ...] = ()
     files: tuple[tuple[str, Origin], ...] = ()
+    heavy: bool = False
     ready: bool = False
     retimed: tuple[Fields, ...] = ()
     label: str = ""

@@ -276,9 +276,8 @@ def finished(shot: Shot, film: ShotFilm, materials: Materials) -> tuple[list[Ste
         )
     if film.effects or _far(film):
         step, made = _intermediate(shot, f"{shot.name}/finish", film, materials)
-        heavy = any(materials.effects[row.text("effect")].heavy for row in film.effects)
         steps.append(step)
-        film = made if heavy or film.seconds > LONG else replace(film, suffix=made.suffix)
+        film = made if film.heavy or film.seconds > LONG else replace(film, suffix=made.suffix)
     return steps, film
 
 
@@ -291,7 +290,10 @@ def _with_effect(
     shot: Shot, finish: Finish, effect: Effect, film: ShotFilm, materials: Materials
 ) -> tuple[list[Step], ShotFilm]:
     """The film with one more effect to apply, and the step that draws its text, if it has any."""
-    settings, steps = dict(finish.settings.items), list[Step]()
+    written = finish.settings
+    if effect.settle is not None:
+        written = effect.settle(written, film.seconds, shot.format.rate)
+    settings, steps = dict(written.items), list[Step]()
     files: list[tuple[str, Origin]] = []
     place = len(film.effects)
     named: dict[str, Value] = {}
@@ -318,9 +320,9 @@ def _with_effect(
     retimed = film.retimed
     seconds = film.seconds
     if effect.seconds is not None:
-        seconds, retimed = effect.seconds(finish.settings, seconds), (*retimed, row)
+        seconds, retimed = effect.seconds(written, seconds), (*retimed, row)
     film = replace(
-        film, effects=(*film.effects, row), files=(*film.files, *files), seconds=seconds, retimed=retimed, rate=None
+        film, heavy=film.heavy or effect.is_heavy(written), effects=(*film.effects, row), files=(*film.files, *files), seconds=seconds, retimed=retimed, rate=None
     )
     return steps, film
 
@@ -362,7 +364,7 @@ def _intermediate(shot: Shot, name: str, film: ShotFilm, materials: Materials) -
     )
     step = _step(shot, name, recipe, (("source", film.picture), *film.files), ("video.mkv",))
     picture = Output(step=name, name="video.mkv")
-    made = replace(film, picture=picture, suffix=".mkv", effects=(), files=(), ready=True, rate=shot.format.rate)
+    made = replace(film, picture=picture, suffix=".mkv", effects=(), files=(), heavy=False, ready=True, rate=shot.format.rate)
     return step, made
 
 

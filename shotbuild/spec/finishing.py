@@ -12,8 +12,13 @@ from shotbuild.spec.tables import Row, entries_of
 
 def stages(items: tuple[Node, ...], desk: Desk) -> tuple[tuple[Finish, Maker | None], ...]:
     """Each stage, with who does it if a provider does. Errors go to the desk's report; a wrong stage is left out."""
-    found = (_stage(item, desk) for item in items)
-    return tuple(stage for stage in found if stage is not None)
+    found = tuple(stage for item in items if (stage := _stage(item, desk)) is not None)
+    for finish, _ in found[1:]:
+        if finish.stage in desk.tables.first:
+            cause = "it says how the file itself is to be read"
+            hint = "move it to the front of `finish`"
+            desk.reader.report.say(finish.location, f"`{finish.stage}` can only stand first", cause=cause, hint=hint)
+    return found
 
 
 def _stage(node: Node, desk: Desk) -> tuple[Finish, Maker | None] | None:
@@ -33,7 +38,12 @@ def _stage(node: Node, desk: Desk) -> tuple[Finish, Maker | None] | None:
     if key.text == UPSCALE and value is not None and named is not None and not nothing(named.value):
         return _by_provider(key, value, entries, desk)
     refuse_unknown(entries, list(fields), desk.reader, owner=owner)
+    before = desk.reader.report.told
     settings = settle(fields, [entries], desk.reader, place=key.location, owner=owner)
+    # What was misread is reported, and nothing can be said of how it goes with the rest.
+    for each in desk.tables.finishing(key.text, settings) if desk.reader.report.told == before else ():
+        place = entries[each.key].value.location if each.key in entries else key.location
+        desk.reader.report.say(place, each.message, cause=each.cause or None, hint=each.remedy or None)
     return Finish(stage=key.text, settings=settings, location=key.location), None
 
 

@@ -45,13 +45,16 @@ class ModelTable(Protocol):
 class Tables:
     """What the rooms above offer. providers: name → its models, the first is its default; stages: finishing stages with
     their fields; profiles: the delivery profiles that there are; is_service: whether a provider works elsewhere, for money;
-    objections: of a provider's model to a wish. The last two are asked only of providers that the project names."""
+    objections: of a provider's model to a wish; the last two are asked only of providers that the project names;
+    finishing: what speaks against a stage's settings; first: stages that may only stand first."""
 
     providers: Mapping[str, Mapping[str, ModelTable]]
     stages: Mapping[str, Mapping[str, Field]]
     profiles: Mapping[str, Profile]
     is_service: Callable[[str], bool]
     objections: Callable[[str, str, Wish], Iterable[Objection]]
+    finishing: Callable[[str, Fields], Iterable[Objection]] = lambda stage, settings: ()
+    first: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

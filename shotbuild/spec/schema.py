@@ -35,7 +35,7 @@ def schema(tables: Tables) -> Schema:
             "use": {"enum": sorted(tables.providers)},
             "model": _words(sorted({model.name for model in models})),
             "profile": {"anyOf": [{"enum": sorted(tables.profiles)}, {"type": "string"}]},
-            "profile_use": profile_schema(sorted(tables.profiles)),
+            "profile_use": profile_schema(tables.profiles),
         },
     }
 

@@ -29,7 +29,7 @@ STAGES: Mapping[str, Entry] = {
     "finish": Entry(version=1, where="shotbuild.stages.finish:Finish"),
     "clip-sound": Entry(version=1, where="shotbuild.stages.clip_sound:ClipSound"),
     "lettering": Entry(version=1, where="shotbuild.stages.lettering:Lettering"),
-    "captions": Entry(version=1, where="shotbuild.stages.captions:CaptionTrack"),
+    "captions": Entry(version=1, where="shotbuild.stages.captions:Captions"),
     "encode": Entry(version=2, where="shotbuild.stages.encode:Encode"),
     "whole": Entry(version=1, where="shotbuild.stages.whole:Whole"),
     "mix": Entry(version=2, where="shotbuild.stages.mix:Mix"),

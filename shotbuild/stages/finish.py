@@ -9,7 +9,7 @@ from shotbuild.host import process
 from shotbuild.media.checks import picture_is
 from shotbuild.media.effects import PREPARE
 from shotbuild.media.filters import argv, ffv1, written
-from shotbuild.media.leaves import Shot, chained, files_of, finished, settings_of
+from shotbuild.media.leaves import Shot, files_of, finished, settings_of, whole_of
 from shotbuild.records import Fields
 from shotbuild.stages.interface import Work
 from shotbuild.stages.reading import lay_out, source
@@ -55,7 +55,7 @@ def _prepared(shot: Shot, work: Work) -> Shot:
         if prepare is None:
             continue
         plain = f"effect{index}-motion"
-        film = chained(replace(shot, effects=rows[:index]), 0)
+        film = whole_of(replace(shot, effects=rows[:index]), shot.length)
         read = prepare(film, settings_of(row), plain)
         process.run(argv(work.ffmpeg, written(read, "nothing", "null", {})), cwd=work.into, cancel=work.cancel)
         files = Fields(tuple(sorted((*files_of(row).items(), (MOTION, plain)))))

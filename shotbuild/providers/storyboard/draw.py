@@ -5,7 +5,7 @@ from pathlib import Path
 
 from shotbuild.errors import Cancelled
 from shotbuild.host import process
-from shotbuild.media.profiles import timescale
+from shotbuild.media.encoders import timescale
 from shotbuild.providers.interface import Request
 from shotbuild.providers.storyboard import sound
 from shotbuild.providers.storyboard.chance import Chance
