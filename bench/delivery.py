@@ -134,9 +134,8 @@ def quality(ours: Path, theirs: Path, clips: list[Path], root: Path) -> str:
 
 
 def table(folder: Path, shots: int, runs: int, *, vmaf: bool) -> None:
-    clips = plates(folder / "clips", shots)
-    spare = plates(folder / "spare", shots + 1)[-1:]
-    spare += [clips[2]]
+    made = plates(folder / "clips", shots + 2 * runs)
+    clips, fresh = made[:shots], iter(made[shots:])
     for names in (THREE[:1], THREE):
         root = folder / f"film-{len(names)}"
         shutil.rmtree(root, ignore_errors=True)
@@ -146,9 +145,9 @@ def table(folder: Path, shots: int, runs: int, *, vmaf: bool) -> None:
         cold.of(lambda names=names, root=root: deliver(root, *names))  # type: ignore[misc]
         if vmaf and len(names) == 1:
             print(f"  {quality(root / 'out/sequences/film/h264-web.mp4', folder / 'h264-web.mp4', clips, root)}")
-        for turn in range(runs):
-            # Another clip of the same length in the place of one in the middle.
-            shutil.copy(clips[(shots // 2 + 7 * (turn + 1)) % shots], root / "assets" / clips[shots // 2].name)
+        for _ in range(runs):
+            # A clip that was never seen, in the place of one in the middle.
+            shutil.copy(next(fresh), root / "assets" / clips[shots // 2].name)
             changed.of(lambda names=names, root=root: deliver(root, *names))  # type: ignore[misc]
         wall, cpu = sorted(changed.wall)[runs // 2], sorted(changed.cpu)[runs // 2]
         print(

@@ -220,8 +220,8 @@ class Objection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """How a clip comes in over the one before it. kind: `dissolve`, `dip` or `wipe`; duration: the overlap; style: the colour
-    of a dip, as `#rrggbb`, or the form of a wipe."""
+    """How a clip comes in over the one before it. kind: `dissolve`, `dip` or `wipe`; duration: the overlap; style: the
+    colour of a dip, as `#rrggbb`, or the form of a wipe."""
 
     kind: str
     duration: Duration
@@ -234,7 +234,7 @@ class Clip:
     """One entry of a cut: a shot, another sequence, or a slug of one colour; the other two of `shot`, `sequence` and `slug`
     are empty.
 
-    start, end: the part used, on the clip's own clock (end None = to its end); hold: the frame at `start` stands for so long,
+    start, end: the part used, on the clip's own clock (end None = to its end); hold: the frame at `start` stands so long,
     None = it runs; length: of a slug; sound: is its own heard; gain: in decibels; fade_in, fade_out: of its sound;
     role: what its sound is, for ducking and stems.
     """
@@ -365,9 +365,9 @@ class Profile:
     """How a deliverable is encoded, and what it has to keep.
 
     kind: what comes of it: `film` (one file), `hls`, `dash`, `frames`, `stems` (folders), `animation`, `sheet`, `poster`;
-    extension: of the delivered file, without dot, empty for a folder; size: fixed, or None = the sequence's; height: the most
-    rows when there is no fixed size; reframe: `pad` or `crop` when shapes differ; video: the encoder's settings (`codec`,
-    `pixels`, …), empty = no picture; sound: the sound encoder's (`codec`, `layout`, …), empty = no sound; loudness: what the
+    extension: of the delivered file, without dot, empty for a folder; size: fixed, or None = the sequence's; height: the
+    most rows when there is no fixed size; reframe: `pad` or `crop` when shapes differ; video: the encoder's settings
+    (`codec`, `pixels`, …), empty = no picture; sound: the sound encoder's (`codec`, `layout`, …), empty = no sound; loudness: what the
     mix is brought to (`target`, `peak`, …), empty = as it was mixed; wrap: of the container (`edit_list`, `timecode`, …);
     burn_in: texts over the picture (`shot`, `take`, `clock`, `watermark`), empty = none; must: constraint → what is asked of
     the delivered file; ladder: names of the profiles that a folder of several rates is made of; about: one line for people.
@@ -476,7 +476,8 @@ class Asking:
 class Step:
     """A Recipe and what it reads. name: unique in the plan; inputs: name → origin; outputs: file names it makes.
 
-    batch: steps of one batch read the same files and are run together where several of them are missing;
+    batch: steps of one batch read the same files and may be run together where several of them are missing; piece: which
+    part of the batch's film a step is about, so that those of one part are run together first;
     cites: name → origin of what its result names but does not read; bound by digest into its parameters;
     shots, sequence, deliverable: what it belongs to, for people and selectors; asking: of a step that makes a take; use: the
     project's name of the provider that it asks, None = it asks nobody; fallbacks: steps of the same name and outputs that
@@ -495,6 +496,7 @@ class Step:
     fallbacks: "tuple[Step, ...]" = ()
     cites: tuple[tuple[str, Origin], ...] = ()
     batch: str | None = None
+    piece: int = 0
     priority: int = 0
     tags: tuple[str, ...] = ()
     location: Location = field(compare=False)

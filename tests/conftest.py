@@ -11,6 +11,7 @@ import pytest
 
 from shotbuild.errors import SpecErrors, render
 from shotbuild.host.tools import find_ffmpeg
+from shotbuild.media.profiles import PROFILES
 from shotbuild.providers.common import table_objections
 from shotbuild.providers.interface import Model
 from shotbuild.records import Objection, Project, Wish
@@ -92,7 +93,7 @@ def _tables() -> Tables:
     return Tables(
         providers=providers,
         stages={"upscale": upscale, "grain": {}},
-        profiles=("h264-web", "prores-422-hq", "social-vertical", "preview"),
+        profiles={name: PROFILES[name] for name in ("h264-web", "prores-422-hq", "social-vertical", "preview")},
         is_service=lambda name: name in SERVICES,
         objections=objections,
     )

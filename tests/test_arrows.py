@@ -17,7 +17,7 @@ RANKS = (
     ("stages",),
     ("engine",),
     ("plugins",),
-    ("ledgers", "rooms", "casting", "purchasing", "standing", "revision", "making", "workspace"),
+    ("ledgers", "rooms", "casting", "purchasing", "standing", "revision", "making", "delivery", "workspace"),
     ("takes", "keeping", "paying"),
     ("cli",),
     ("testing",),
@@ -38,6 +38,7 @@ TOGETHER = {
     "standing",
     "revision",
     "making",
+    "delivery",
     "workspace",
 }
 ALONE = {
@@ -48,15 +49,18 @@ ALONE = {
     "diskcache": "store",
     "ffmpeg": "media",
     "av": "media",
-    "PIL": "providers",
-    "numpy": "providers",
     "typer": "cli",
     "rich": "cli",
     "subprocess": "host",
     "httpx": "host",
 }
 # Some libraries have two homes, for the reason that shotbuild/README.md gives.
-SHARED = {"filelock": {"host", "engine"}, "sqlite3": {"store", "engine"}}
+SHARED = {
+    "filelock": {"host", "engine"},
+    "sqlite3": {"store", "engine"},
+    "PIL": {"media", "providers"},
+    "numpy": {"media", "providers"},
+}
 
 
 def rank(room: str) -> int:

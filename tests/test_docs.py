@@ -25,10 +25,13 @@ from shotbuild.media.profiles import PROFILES
 from shotbuild.plan.choose import CHOICE_WORDS
 from shotbuild.plugins import registry
 from shotbuild.records import DECISIONS, Decision
+from shotbuild.spec import fitting
 from shotbuild.spec import format as written
 from shotbuild.spec.events import decision_line
+from shotbuild.spec.fitting import PROFILE_TABLE
 from shotbuild.spec.prompts import FILTERS, TEXT_FILTERS
 from shotbuild.spec.tables import Key, Table
+from shotbuild.stages.effects import EFFECTS
 from shotbuild.takes.table import COLUMNS, CURRENT, FOREIGN, MISSING, REJECTED, STALE
 from shotbuild.units import NTSC
 from tests.e2e.conftest import Ran, shotbuild
@@ -162,37 +165,48 @@ def test_every_option_of_every_command_is_in_the_guide() -> None:
 
 # --- the written format ------------------------------------------------------------------------------------------------
 
-PLACES: dict[str, list[Table]] = {
-    "The project file": [
+FORMAT, TITLING = "docs/format.md", "docs/titles.md"
+PLACES: dict[tuple[str, str], list[Table]] = {
+    (FORMAT, "The project file"): [
         written.PROJECT_TABLE,
         written.FORMAT_TABLE,
         written.PROVIDER_TABLE,
         written.DEFAULTS_TABLE,
         written.BUDGET.kind,
     ],
-    "Shots": [written.SHOT_TABLE],
-    "Sequences": [written.SEQUENCE_TABLE, written.CLIP_TABLE, written.TRANSITION.kind, written.AUDIO_TABLE],
-    "Deliverables": [written.DELIVERABLE_TABLE],
+    (FORMAT, "Shots"): [written.SHOT_TABLE],
+    (FORMAT, "Sequences"): [
+        written.SEQUENCE_TABLE,
+        written.CLIP_TABLE,
+        written.TRANSITION_TABLE,
+        written.OVERLAY_TABLE,
+        written.AUDIO_TABLE,
+    ],
+    (TITLING, "Titles"): [written.TITLE_TABLE],
+    (TITLING, "Captions"): [replace(written.CAPTIONS_TABLE, keys=(written.CAPTION_FILE, written.OFFSET))],
+    (FORMAT, "Deliverables"): [written.DELIVERABLE_TABLE],
+    ("docs/profiles.md", "Keys of a profile"): [PROFILE_TABLE],
 }
+"""Page and heading → the tables that are told there. How captions are set is told with titles, which they are set like."""
 
 
 def test_every_table_of_the_format_has_its_section() -> None:
     keys = {key.name for tables in PLACES.values() for table in tables for key in table.keys}
-    assert {key.name for key in vars(written).values() if isinstance(key, Key)} <= keys
+    assert {key.name for module in (written, fitting) for key in vars(module).values() if isinstance(key, Key)} <= keys
 
 
-@pytest.mark.parametrize("heading", PLACES)
-def test_every_key_of_the_format_is_documented_with_its_default(heading: str) -> None:
-    told = section("docs/format.md", heading)
+@pytest.mark.parametrize(("page", "heading"), PLACES)
+def test_every_key_of_the_format_is_documented_with_its_default(page: str, heading: str) -> None:
+    told = section(page, heading)
     documented = rows(told)
-    for table in PLACES[heading]:
+    for table in PLACES[page, heading]:
         for key in table.keys:
             assert f"`{key.name}`" in told, f"{table.what}: {key.name}"
             row = documented.get(key.name, "")
             if table is not written.DEFAULTS_TABLE:
                 assert row, f"{table.what}: {key.name} has no row"
             if key.required:
-                assert "required" in row, f"{table.what}: {key.name}"
+                assert "required" in row or "has to be written" in row, f"{table.what}: {key.name}"
             if key.shown is not None and row:
                 shown = str(key.shown).lower() if isinstance(key.shown, bool) else str(key.shown)
                 assert shown in row, f"{table.what}: {key.name} is {shown}"
@@ -217,19 +231,32 @@ def test_every_setting_of_a_command_is_documented() -> None:
         assert all(f"`{name}`" in told for name in model.fields)
 
 
-def test_every_profile_filter_and_rate_is_documented() -> None:
-    told = text("docs/format.md")
-    documented = rows(section("docs/format.md", "Deliverables"))
+def test_every_profile_is_listed_and_described_as_it_is() -> None:
+    listed = section("docs/format.md", "Deliverables")
+    described = rows(section("docs/profiles.md", "Built-in profiles"))
     for profile in PROFILES.values():
-        row = documented[profile.name]
-        assert f".{profile.extension}" in row
-        assert f"`{profile.reframe}`" in row
-        assert profile.size is None or str(profile.size) in row
-        assert profile.video.get("crf") is None or f"CRF {profile.video.get('crf')}" in row
+        assert f"`{profile.name}`" in listed
+        row = described[profile.name]
+        assert profile.about in row, profile.name
+        if profile.kind == "film":
+            assert f".{profile.extension}; {profile.video.text('codec')}" in row, profile.name
+        assert profile.size is None or str(profile.size) in row, profile.name
+        assert profile.height is None or f"at most {profile.height} rows" in row, profile.name
+        if profile.kind == "film" and profile.video.get("crf") is not None:
+            assert f"crf {profile.video.get('crf')}" in row, profile.name
         bitrate = profile.sound.get("bitrate")
-        assert bitrate is None or f"{str(bitrate).removesuffix('k')} kbit/s" in row
+        assert bitrate is None or f"{profile.sound.text('codec')} {bitrate}" in row, profile.name
+
+
+def test_every_filter_and_rate_is_documented() -> None:
+    told = text("docs/format.md")
     for word in (*FILTERS, *TEXT_FILTERS, *NTSC, "join", "replace"):
         assert f"`{word}`" in told, word
+
+
+def test_every_effect_is_named_where_shots_are_written() -> None:
+    told = section("docs/format.md", "Finishing stages")
+    assert [name for name in EFFECTS if f"`{name}`" not in told] == []
 
 
 def test_the_examples_of_the_format_load_as_one_project(tmp_path: Path) -> None:
@@ -261,8 +288,10 @@ def delivered(root: Path, spec: str) -> Ran:
     (root / "shotbuild.yaml").write_text(spec)
     ran = shotbuild(root, "deliver", "--json")
     assert ran.code == 0, ran.out + ran.err
-    files = sorted(str(path.relative_to(root)) for path in (root / "out").rglob("*.*"))
-    assert files == ["out/sequences/opening/master.mov", "out/sequences/opening/web.mp4"]
+    files = sorted(path.relative_to(root / "out/sequences/opening").as_posix() for path in (root / "out").rglob("*.*"))
+    assert files == sorted(
+        ["master.mov", "master.report.html", "master.report.json", "web.mp4", "web.report.html", "web.report.json"]
+    )
     return ran
 
 
@@ -277,9 +306,11 @@ def test_the_spec_of_the_readme_is_twenty_lines_and_builds_made_small(tmp_path: 
     (root / "shotbuild.yaml").write_text(before.replace("at dusk", "at night"))
     planned = json.loads(shotbuild(root, "plan", "--json").out)["steps"]
     told = {step["name"] for step in planned if step["state"] != "cached"}
-    segments = ("web", "web/sh010", "web/sh010+sh020", "master", "master/sh010", "master/sh010+sh020")
-    assert told == {"sh010/t1", "sh010/conform-128x72-24", *(f"opening/{name}" for name in segments)}
-    assert shotbuild(root, "build", "--json").steps == told
+    steps = ("", "/sh010", "/sh010+sh020", "/measure", "/report")
+    assert told == {"sh010/t1", *(f"opening/{name}{step}" for name in ("web", "master") for step in steps)}
+    # A build runs no more than the plan says; less, where a step gives the same bytes as before.
+    ran = shotbuild(root, "build", "--json").steps
+    assert {"sh010/t1", "opening/web"} <= ran <= told
     (root / "shotbuild.yaml").write_text(before)
     assert shotbuild(root, "build", "--json").summary["ran"] == 0
 
@@ -339,6 +370,10 @@ def test_every_target_of_the_guide_means_something(film: Path) -> None:
         assert api.open(film).plan([expression]).lines, expression
 
 
+INNER = ("a", "b", "pictures", "proof", "handles", "frames")
+"""Fields of documents that are tables with fields of their own."""
+
+
 @pytest.mark.slow
 def test_the_json_of_commands_is_as_documented(film: Path) -> None:
     documented = rows(section("docs/guide.md", "JSON"))
@@ -350,6 +385,7 @@ def test_the_json_of_commands_is_as_documented(film: Path) -> None:
     calls += [["approve", "sh020", "t1", *saying], ["note", "sh020", "good", *saying], ["diff", "sh010", "sh020"]]
     calls += [["why", "out/sequences/opening/web.mp4"], ["import", "clip.mp4", "--as", "sh030", *saying]]
     calls += [["store", "ls"], ["store", "check"], ["store", "sweep"]]
+    calls += [["export", "frames", "sh010", "--to", "frames"], ["import", "frames/sh010", *saying]]
     calls += [["archive", "opening", "--to", "opening.tar"], ["archive", "verify", "opening.tar"]]
     for call in calls:
         found = document(film, *call, "--json")
@@ -358,7 +394,11 @@ def test_the_json_of_commands_is_as_documented(film: Path) -> None:
         for name, value in found.items():
             assert f"`{name}`" in documented[schema], f"{schema}: {name}"
             first = (
-                value[0] if isinstance(value, list) and value else value if name in ("a", "b", "pictures", "proof") else None
+                value[0]
+                if isinstance(value, list) and value
+                else value
+                if isinstance(value, dict) and name in INNER
+                else None
             )
             for field in first if isinstance(first, dict) else ():
                 assert f"`{field}`" in row, f"{schema}: {name}: {field}"
@@ -474,6 +514,31 @@ def test_the_events_of_a_build_are_as_documented(film: Path) -> None:
     assert set(seen) == {"planned", "started", "finished", "failed", "skipped", "linked", "summary"}
     assert "waiting" in documented
     assert "warning" in documented
+
+
+def test_the_events_of_a_delivery_are_as_documented(film: Path, tmp_path: Path) -> None:
+    documented = rows(section("docs/guide.md", "JSON"))
+    settings, specs = film / "shotbuild.yaml", film / "specs/opening.yaml"
+    settings.write_text(settings.read_text() + "profiles: {tight: {base: preview, must: {max_bytes: 1}}}\n")
+    written = specs.read_text()
+    found = []
+    for more, code in (("", 3), (", waive: {max_bytes: it is a test}", 0)):
+        specs.write_text(f"{written}  tight: {{sequence: opening, profile: tight{more}}}\n")
+        ran = shotbuild(film, "deliver", "--only", "tight", "--to", str(tmp_path / "package"), "--json")
+        assert ran.code == code, ran.out + ran.err
+        found += [event for event in ran.events if event["event"] in ("gate", "waived", "handed-over")]
+    assert [event["event"] for event in found] == ["gate", "waived", "handed-over"]
+    for event in found:
+        for field in event.keys() - {"event"}:
+            assert f"`{field}`" in documented[event["event"]], f"{event['event']}: {field}"
+    sidecar = json.loads((tmp_path / "package/sequences/opening/tight.json").read_text())
+    told = section("docs/delivery.md", "Sidecars")
+    assert sidecar.pop("schema") == "shotbuild/sidecar/1"
+    assert [name for name in sidecar if f"`{name}`" not in told] == []
+    assert [name for row in sidecar["shots"] for name in row if f"`{name}`" not in told] == []
+    report = json.loads((tmp_path / "package/sequences/opening/tight.report.json").read_text())
+    told = section("docs/reports.md", "The report as JSON")
+    assert [name for name in (*report, *report["names"], *report["verdicts"][0]) if f"`{name}`" not in told] == []
 
 
 def test_the_python_of_the_guide_runs(film: Path, monkeypatch: pytest.MonkeyPatch) -> None:

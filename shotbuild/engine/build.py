@@ -172,6 +172,7 @@ class _Build:
         self.ended: SimpleQueue[Future[Any]] = SimpleQueue()
         self.running: dict[Future[Any], list[_Job]] = {}
         self.batches: dict[str, dict[str, Step]] = {}
+        self.taken = 0  # of the ready ones, those that run already, with another one of their batch
         self.operations = None if orders.counter is None else Operations(orders.counter, self.ended)
         self.bought: dict[Purchase, _Job] = {}
         self.making: dict[str, _Job] = {}
@@ -310,13 +311,18 @@ class _Build:
         return True
 
     def _mates(self, job: _Job) -> list[_Job]:
-        """The other missing jobs of a step's batch that are ready, held."""
+        """Other missing jobs of a step's batch that are ready, held: all of them where the other workers have enough to do,
+        else as many as leave work for each."""
         if self.orders.run_all is None or job.step.batch is None:
             return []
+        waiting = self.batches.get(job.step.batch, {})
+        alike = sorted(waiting.values(), key=lambda step: (step.piece != job.step.piece, step.piece, self.rank[step.name]))
+        others = len(self.ready) - self.taken - len(waiting)
+        workers = max(1, self.orders.jobs - len(self.running) - others)
         found: list[_Job] = []
-        for step in self.batches.pop(job.step.batch, {}).values():
-            if step.name == job.step.name or step.name in self.skipped:
-                continue
+        for step in alike[: -(-(len(alike) + 1) // workers) - 1]:
+            del waiting[step.name]
+            self.taken += 1
             try:
                 mate = self._missing(step)
                 if mate is not None and mate.digest not in {each.digest for each in (job, *found)}:
@@ -331,7 +337,10 @@ class _Build:
         """Whether a step was not taken together with another one of its batch."""
         if step.batch is None or self.orders.run_all is None:
             return True
-        return self.batches.get(step.batch, {}).pop(step.name, None) is not None
+        if self.batches.get(step.batch, {}).pop(step.name, None) is not None:
+            return True
+        self.taken -= 1
+        return False
 
     def _lane_is_full(self, step: Step) -> bool:
         lane = self.orders.lane(step)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -65,13 +66,22 @@ def container_of(path: Path) -> str:
     return found
 
 
+UNDECODED = {"skip_frame": "all"}
+
+
 @contextmanager
-def opened(path: Path) -> Iterator[InputContainer]:
-    """A file opened for demuxing in this process. Errors: MediaError, also for what libav finds while it is read."""
+def opened(path: Path, *, streams: int | None = None) -> Iterator[InputContainer]:
+    """A file opened for demuxing in this process. streams: how many it has, of a file of ours that was decoded before: its
+    first frames are not decoded once more, which is two thirds of what opening costs, and its pixel format is not known.
+    Errors: MediaError, also for what libav finds while it is read."""
     name = container_of(path)
     try:
         with av.open(
-            str(path.absolute()), format=name, container_options=dict(PLAIN_FILE), metadata_errors="replace"
+            str(path.absolute()),
+            format=name,
+            container_options=dict(PLAIN_FILE),
+            stream_options=_stream_options(streams),
+            metadata_errors="replace",
         ) as container:
             yield container
     except av.FFmpegError as error:
@@ -80,3 +90,8 @@ def opened(path: Path) -> Iterator[InputContainer]:
             cause=error.strerror,
             hint="it is damaged or was cut off: copy or export it again",
         ) from error
+
+
+def _stream_options(streams: int | None) -> Any:
+    # PyAV's stub has these as texts; they are mappings.
+    return None if streams is None else [dict(UNDECODED) for _ in range(streams)]

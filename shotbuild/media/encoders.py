@@ -97,7 +97,8 @@ def needs(profile: Profile) -> frozenset[str]:
     encoders = (
         {"ffv1", "png"} | ({_ENCODERS[str(video)][0]} if video else set()) | ({_SOUNDS[str(sound)][0]} if sound else set())
     )
-    names = {"zscale", "fps", "tpad", "xfade", "overlay", "setparams", "aresample", "amix", "amultiply", "channelmap", "concat"}
+    names = {"zscale", "fps", "tpad", "xfade", "overlay", "setparams"}
+    names |= {"aresample", "amix", "amultiply", "channelmap", "concat"} if sound else set()
     names |= {"drawtext"} if profile.burn_in.items else set()
     names |= {"ebur128", "alimiter", "astats", "ametadata", "asetnsamples"} if profile.loudness.items else set()
     muxer = {"hls": "mp4", "dash": "mp4", "frames": "image2", "stems": "wav"}.get(profile.kind) or MUXERS[profile.extension]

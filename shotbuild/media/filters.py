@@ -46,10 +46,11 @@ def joined(streams: Sequence[Stream], name: str, **options: object) -> Stream:
     return ffmpeg.filter(list(streams), name, **options)
 
 
-def generated(name: str, *, again: int = 0, **options: object) -> Stream:
-    """A source filter, such as silence. again: as in `source`."""
+def generated(name: str, *, again: int = 0, pixels: str = "", **options: object) -> Stream:
+    """A source filter, such as silence. again: as in `source`; pixels: in which it draws, empty = as it likes best."""
     described = ":".join(f"{key}={value}" for key, value in sorted(options.items()))
-    return ffmpeg.input(f"{name}={described}", f="lavfi", **_apart(again))
+    drawn = f",format={pixels}" if pixels else ""
+    return ffmpeg.input(f"{name}={described}{drawn}", f="lavfi", **_apart(again))
 
 
 def _apart(again: int) -> dict[str, str]:

@@ -102,7 +102,7 @@ def _checked(chunks: Sequence[Path], film: Film) -> list[list[int]]:
     ranks: list[list[int]] = []
     first: _Kind | None = None
     for path, length in zip(chunks, film.lengths, strict=True):
-        kind, stamps, key = _read(path)
+        kind, stamps, key = _read(path, decoded=first is None or not first.parameters)
         first = first or kind
         _same(kind, first, path.name, film.size)
         if len(stamps) != length:
@@ -115,8 +115,9 @@ def _checked(chunks: Sequence[Path], film: Film) -> list[list[int]]:
     return ranks
 
 
-def _read(path: Path) -> tuple[_Kind, list[int], bool]:
-    with opened(path) as source:
+def _read(path: Path, *, decoded: bool) -> tuple[_Kind, list[int], bool]:
+    """decoded: whether its pixel format is asked for, which it is of codecs without parameter sets that would say it."""
+    with opened(path, streams=None if decoded else 1) as source:
         stream = source.streams.video[0]
         packets = [packet for packet in source.demux(stream) if packet.size and packet.pts is not None]
         key = bool(packets) and packets[0].is_keyframe
@@ -142,7 +143,7 @@ def _same(kind: _Kind, first: _Kind, name: str, size: Size) -> None:
         raise MediaError(f"{name} is {kind.size}", cause=f"the film is {size}")
     for word, one, other in (
         ("codec", kind.codec, first.codec),
-        ("pixel format", kind.pixels, first.pixels),
+        ("pixel format", kind.pixels or first.pixels, first.pixels),
         ("profile", kind.profile, first.profile),
         ("colour", kind.colour, first.colour),
         ("set of encoder parameters", kind.parameters, first.parameters),
@@ -214,7 +215,7 @@ def _added(output: OutputContainer, template: AnyStream) -> AnyStream:
 def _pictures(chunks: Sequence[Path], ranks: list[list[int]], delay: int, target: VideoStream, base: Fraction) -> Packets:
     start = 0
     for path, places in zip(chunks, ranks, strict=True):
-        with opened(path) as source:
+        with opened(path, streams=1) as source:
             packets = (packet for packet in source.demux(source.streams.video[0]) if packet.size)
             for index, (packet, place) in enumerate(zip(packets, places, strict=True)):
                 packet.stream = target

@@ -175,8 +175,9 @@ def _of_shot(shot: Shot, start: int, shown: int, frame: Frame, again: int) -> St
     jumped = _jump(shot.read, start, frame.rate)
     options: Options = NO_OPTIONS
     if jumped:
-        # Half a frame early, so that rounding cannot miss it; from there on frames are counted.
-        options = {"ss": decimal(picture.start + (jumped - Fraction(1, 2)) / frame.rate)}
+        # Half a frame early, so that rounding cannot miss it; from there on frames are counted. By the file's own clock:
+        # ffmpeg would else count from whatever stream of it begins first.
+        options = {"ss": decimal(picture.start + (jumped - Fraction(1, 2)) / frame.rate), "seek_timestamp": "1"}
     stream = progressive(opened(shot.read, again, options), picture.look)
     stream = numbered(stream, frame.rate) if jumped else timed(stream, frame.rate)
     stream = exactly(stream, shot.length - jumped, _hold(shot.length))

@@ -18,10 +18,17 @@ PACKAGE = "tar"
 
 
 def measure(
-    film: Path, folder: Path, *, frames: int | None, rate: Fraction, cuts: Sequence[int], extension: str, mix: Path | None = None
+    film: Path,
+    folder: Path,
+    *,
+    frames: int | None,
+    rate: Fraction,
+    cuts: Sequence[int],
+    extension: str,
+    mix: Path | None = None,
 ) -> str:
-    """frames, rate: as planned (frames None = there is no saying); cuts: frames where segments begin; extension: of the file, PACKAGE for a folder;
-    mix: the sound that a film was made from.
+    """frames, rate: as planned (frames None = there is no saying); cuts: frames where segments
+    begin; extension: of the file, PACKAGE for a folder; mix: the sound that a film was made from.
 
     folder: an existing one, for what has to be taken out of a package. Gives canonical JSON with `schema`, `bytes`,
     `planned`, `package` (None for one file) and `films` (as in `measures.film`). Errors: MediaError."""

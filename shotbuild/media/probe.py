@@ -116,7 +116,7 @@ def contents(path: Path) -> Contents:
 
 
 def footage(path: Path) -> Footage:
-    """How long the picture of a clip lasts, in exact seconds, and whether it has sound, its rate. A still picture lasts 0 s."""
+    """What a plan must know of a clip. A still picture lasts 0 s."""
     found = probe(path)
     seconds = Fraction(0) if found.video.still else found.video.seconds
     rate = found.video.rate if found.video.constant_rate and not found.video.still else None

@@ -337,7 +337,7 @@ PROFILES: Mapping[str, Profile] = _table(
             gop="0.55",
             b_frames=2,
             mean_bitrate=51_000,
-            max_bitrate=55_000,
+            max_bitrate=87_000,  # what the rate and a full buffer come to in one second
             sound_codec="pcm_s24le",
             **HEARD_ON_AIR,
             **AS_TAGGED,

@@ -20,6 +20,10 @@ from shotbuild.units import Size, rate_text, round_half_up, timecode
 
 LABEL_FILE, MARK_FILE, LABEL_FONT, CLOCK_FONT = "label.txt", "mark.txt", "label.font", "clock.font"
 SAID = {"range": "tv", "color_primaries": "bt709", "color_trc": "bt709", "colorspace": "bt709"}
+LONG_FADE = 3600
+"""Seconds: so long that a place in it is opacity to four digits at any rate."""
+RGB_DRAWN = {"rgb24": "yuv444p", "gbrp": "yuv444p"}
+"""RGB that is delivered → the pixels in which text is laid over it, where those need no more than 8 bits."""
 WIPES = {
     "left": "wipeleft",
     "right": "wiperight",
@@ -91,9 +95,12 @@ class Letters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """What one profile makes of a segment. clock: frame of the cut at which it starts, drawn with LABEL_FILE, None = not;
-    mark: is MARK_FILE drawn across; output: its file, or for pictures the folder that takes them."""
+    """What one profile makes of a segment, or of a piece of it. at, frames: of the segment; clock: frame
+    of the cut at which it starts, drawn with LABEL_FILE, None = not; mark: is MARK_FILE drawn
+    across; output: its file, or for pictures the folder that takes them."""
 
+    at: int
+    frames: int
     size: Size
     reframe: str
     video: Fields
@@ -122,12 +129,25 @@ def encode(ffmpeg: Path, segment: Segment, chunks: Sequence[Chunk]) -> tuple[str
     # ffmpeg-python takes equal inputs for one, so each is told how many came before it.
     count = iter(range(sys.maxsize))
     picture = _drawn(segment.picture, segment, count)
-    streams = [picture] if len(chunks) == 1 else _split(picture, len(chunks))
-    outputs = [_output(stream, segment, chunk, count) for stream, chunk in zip(streams, chunks, strict=True)]
+    pieces = list(dict.fromkeys((chunk.at, chunk.frames) for chunk in chunks))
+    outputs: list[Stream] = []
+    for stream, piece in zip(_split(picture, len(pieces)), pieces, strict=True):
+        alike = [chunk for chunk in chunks if (chunk.at, chunk.frames) == piece]
+        streams = _split(_piece(stream, piece, segment), len(alike))
+        outputs += [_output(each, segment, chunk, count) for each, chunk in zip(streams, alike, strict=True)]
     return argv(ffmpeg, *outputs)
 
 
+def _piece(stream: Stream, piece: tuple[int, int], segment: Segment) -> Stream:
+    at, length = piece
+    if piece == (0, segment.frames):
+        return stream
+    return numbered(stream.filter("trim", start_frame=at, end_frame=at + length), segment.frame.rate)
+
+
 def _split(stream: Stream, ways: int) -> list[Stream]:
+    if ways == 1:
+        return [stream]
     parts = stream.filter_multi_output("split", ways)
     return [parts[index] for index in range(ways)]
 
@@ -150,20 +170,22 @@ def _drawn(node: Node, segment: Segment, count: Iterator[int]) -> Stream:
 
 def _colour(colour: str, length: int, frame: Frame, again: int) -> Stream:
     options = {"color": f"0x{colour.removeprefix('#')}", "size": str(frame.size), "rate": rate_text(frame.rate)}
-    stream = generated("color", again=again, **options)
-    return numbered(_to_bt709(stream.filter("format", "gbrp"), frame.pixels).filter("trim", end_frame=length), frame.rate)
+    stream = generated("color", again=again, pixels="gbrp", **options)
+    return numbered(_to_bt709(stream, frame.pixels).filter("trim", end_frame=length), frame.rate)
 
 
 def _blended(a: Stream, b: Stream, node: Mixed, frame: Frame) -> Stream:
-    """xfade works in 4:4:4, hence `format`. Its clock starts before the first frame by as much as is past already."""
+    """xfade works in 4:4:4. Its clock starts before the first frame by as much as is past already."""
+    full = "yuv444p10le" if "10" in frame.pixels else "yuv444p"
+    look, whole = plain_look(frame.size, frame.pixels), plain_look(frame.size, full)
     mixed = joined(
-        [a, b],
+        [resized(each, look, frame.size, full, "stretch", "a transition") for each in (a, b)],
         "xfade",
         transition=WIPES[node.form] if node.form else "fade",
         duration=decimal((node.of + 1) / frame.rate),
         offset=decimal(-(node.at + 1) / frame.rate),
     )
-    return numbered(mixed.filter("format", frame.pixels), frame.rate)
+    return numbered(resized(mixed, whole, frame.size, frame.pixels, "stretch", "a transition"), frame.rate)
 
 
 def _inset(base: Stream, top: Stream, node: Inset, frame: Frame) -> Stream:
@@ -174,10 +196,17 @@ def _inset(base: Stream, top: Stream, node: Inset, frame: Frame) -> Stream:
     top = resized(top, plain_look(frame.size, frame.pixels), Size(width, height), frame.pixels, "stretch", "overlay")
     top = top.filter("format", _with_alpha(frame.pixels))
     if node.opacity != 1:
-        top = top.filter("colorchannelmixer", aa=decimal(node.opacity))
+        top = _see_through(top, node.opacity, frame.rate)
     top = _faded(top, node.at, node.of, node.fade_in, node.fade_out, frame.rate)
     laid = joined([base, top], "overlay", x=left, y=upper, format="auto", eof_action="pass")
     return numbered(laid.filter("format", frame.pixels), frame.rate)
+
+
+def _see_through(stream: Stream, opacity: Fraction, rate: Fraction) -> Stream:
+    """A fade that stands still: filters that change transparency as such know RGB alone, and ffmpeg would convert there and
+    back as it thinks best."""
+    stream = stream.filter("setpts", str(round_half_up(opacity * LONG_FADE * rate)))
+    return stream.filter("fade", type="in", start_time=0, duration=LONG_FADE, alpha=1).filter("setpts", "N")
 
 
 def _faded(stream: Stream, at: int, of: int, fade_in: int, fade_out: int, rate: Fraction) -> Stream:
@@ -202,14 +231,14 @@ def _with_alpha(pixels: str) -> str:
 
 def _output(stream: Stream, segment: Segment, chunk: Chunk, count: Iterator[int]) -> Stream:
     frame, pixels = segment.frame, chunk.video.text("pixels")
-    drawn = "yuv444p" if pixels.startswith(("gbr", "rgb")) else pixels
+    drawn = RGB_DRAWN.get(pixels, "yuv444p10le") if pixels.startswith(("gbr", "rgb")) else pixels
     stream = resized(stream, plain_look(frame.size, frame.pixels), chunk.size, drawn, chunk.reframe, "the cut")
     for letters in chunk.letters:
-        stream = _lettered(stream, letters, frame.rate, drawn, segment.frames, next(count))
+        stream = _lettered(stream, letters, frame.rate, drawn, chunk.frames, next(count))
     stream = _burnt_in(stream, chunk, frame.rate)
     if drawn != pixels:
         stream = _from_bt709(stream, pixels)
-    arguments = dict(encoder_arguments(chunk.video, frame.rate)) | {"frames:v": str(segment.frames)}
+    arguments = dict(encoder_arguments(chunk.video, frame.rate)) | {"frames:v": str(chunk.frames)}
     stream = stream.filter("format", pixels)
     if not pixels.startswith(("gbr", "rgb")):
         # What a picture says of itself stands in the encoder's parameter sets, which have to be equal in every chunk: also

@@ -1,7 +1,7 @@
 """A Cut and its deliverables → Steps: segments encoded per profile straight from the shots, sound mixed once, then joined.
 
-Every deliverable ends in one step of its own name, `opening/web`; `opening/web/measure` and `opening/web/report` follow. What
-that step is depends on the profile's kind. Profiles that cannot be made of chunks are encoded from `…/mezzanine`, a
+Every deliverable ends in one step of its own name, `opening/web`; `opening/web/measure` and `opening/web/report` follow.
+What that step is depends on the profile's kind. Profiles that cannot be made of chunks are encoded from `…/mezzanine`, a
 lossless film that is itself joined of chunks: a change encodes only what it touches there too.
 """
 
@@ -15,7 +15,7 @@ from shotbuild.errors import Location, SpecError
 from shotbuild.plan.cut import Cut, Heard
 from shotbuild.plan.graph import Link
 from shotbuild.plan.materials import Materials, ShotFilm
-from shotbuild.plan.timeline import Blend, Over, Picture, Run, Shown, Slug, Stretch, frames_of, part, runs, starts
+from shotbuild.plan.timeline import Blend, Over, Picture, Run, Shown, Slug, Stretch, frames_of, part, pieces, runs, starts
 from shotbuild.records import (
     Caption,
     Captions,
@@ -46,6 +46,7 @@ FOLDERS = (*LADDERS, FRAMES, STEMS)
 """Kinds whose result is a folder."""
 SHEET_SIZE = Size(480, 270)
 FIRST_NUMBER = 1001
+GOP_SECONDS = 2
 ONE_PICTURE = fields(codec="png", extension="png", pixels="rgb24")
 Inputs = list[tuple[str, Origin]]
 
@@ -219,7 +220,7 @@ def _film(order: Commission) -> list[Step]:
     if order.materials.chunked(order.profile.video):
         steps = _encoded(order, order.profile.video)
         chunks = [step for step in steps if step.recipe.stage == "encode"]
-        lengths = tuple(stretch.frames for stretch in order.cut.track)
+        lengths = _lengths(order.cut)
     else:
         steps = _whole(order)
         chunks, lengths = steps[-1:], (order.cut.frames,)
@@ -249,7 +250,7 @@ def _mezzanine(order: Commission) -> list[Step]:
     lossless = order.materials.mezzanine(str(pixels))
     inner = replace(order, prefix=f"{order.prefix}/mezzanine", profile=replace(order.profile, wrap=Fields()))
     steps = _encoded(inner, lossless)
-    lengths = tuple(stretch.frames for stretch in order.cut.track)
+    lengths = _lengths(order.cut)
     joined = _joined(inner, inner.prefix, steps, lengths, lossless, "mkv", [], [])
     return [*steps, replace(joined, cites=())]
 
@@ -258,7 +259,7 @@ def _ladder(order: Commission) -> list[Step]:
     steps: list[Step] = []
     rungs: list[Fields] = []
     inputs: Inputs = []
-    lengths = tuple(stretch.frames for stretch in order.cut.track)
+    lengths = _lengths(order.cut)
     for index, name in enumerate(order.profile.ladder):
         profile = replace(order.materials.profiles[name], wrap=Fields())
         rung = replace(order, profile=profile, prefix=f"{order.prefix}/{name}")
@@ -293,7 +294,7 @@ def _frames(order: Commission) -> list[Step]:
     parameters = fields(
         extension=video.text("codec"),
         first=first if isinstance(first, int) else FIRST_NUMBER,
-        lengths=tuple(stretch.frames for stretch in order.cut.track),
+        lengths=_lengths(order.cut),
     )
     chunks = [step for step in steps if step.recipe.stage == "encode"]
     return [*steps, order.step(order.prefix, "frames", parameters, _numbered(chunks), ("package.tar",))]
@@ -394,13 +395,25 @@ def _encoded(order: Commission, video: Fields) -> list[Step]:
     chunks: list[Step] = []
     burnt = _burnt(order)
     for label, stretch, at in zip(_labels(order.cut.track), order.cut.track, starts(order.cut.track), strict=True):
-        letters = [_title(order, shown, stretch.frames) for shown in stretch.titles]
-        letters += [_caption(order, each, at, stretch.frames) for each in _over(burnt, at, stretch.frames)]
-        steps.update((step.name, step) for step, _ in letters)
-        name = f"{order.prefix}/{label}"
-        chunk = _encode(order, stretch, at, name, video, letters, f"chunk.{video.text('extension')}")
-        chunks.append(replace(chunk, batch=f"{order.cut.sequence.name}/{label}"))
+        parts = pieces(stretch, _gop(order.cut))
+        for piece, (each, first) in enumerate(zip(parts, starts(parts), strict=True)):
+            letters = [_title(order, shown, each.frames) for shown in each.titles]
+            letters += [_caption(order, text, at + first, each.frames) for text in _over(burnt, at + first, each.frames)]
+            steps.update((step.name, step) for step, _ in letters)
+            name = f"{order.prefix}/{label}" + (f".{piece + 1}" if len(parts) > 1 else "")
+            chunk = _encode(order, each, at + first, name, video, letters, f"chunk.{video.text('extension')}")
+            chunks.append(replace(chunk, batch=f"{order.cut.sequence.name}/{label}", piece=piece))
     return [*steps.values(), *chunks]
+
+
+def _lengths(cut: Cut) -> tuple[int, ...]:
+    """Frames of each chunk of a cut."""
+    return tuple(piece.frames for stretch in cut.track for piece in pieces(stretch, _gop(cut)))
+
+
+def _gop(cut: Cut) -> int:
+    """Frames between key frames, as most profiles have them; it divides or is divided by those of the others."""
+    return round_half_up(GOP_SECONDS * cut.rate)
 
 
 def _still(order: Commission, name: str, frame: int, video: Fields) -> list[Step]:

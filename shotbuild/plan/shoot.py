@@ -322,7 +322,13 @@ def _with_effect(
     if effect.seconds is not None:
         seconds, retimed = effect.seconds(written, seconds), (*retimed, row)
     film = replace(
-        film, heavy=film.heavy or effect.is_heavy(written), effects=(*film.effects, row), files=(*film.files, *files), seconds=seconds, retimed=retimed, rate=None
+        film,
+        heavy=film.heavy or effect.is_heavy(written),
+        effects=(*film.effects, row),
+        files=(*film.files, *files),
+        seconds=seconds,
+        retimed=retimed,
+        rate=None,
     )
     return steps, film
 
@@ -364,8 +370,8 @@ def _intermediate(shot: Shot, name: str, film: ShotFilm, materials: Materials) -
     )
     step = _step(shot, name, recipe, (("source", film.picture), *film.files), ("video.mkv",))
     picture = Output(step=name, name="video.mkv")
-    made = replace(film, picture=picture, suffix=".mkv", effects=(), files=(), heavy=False, ready=True, rate=shot.format.rate)
-    return step, made
+    bare = replace(film, picture=picture, suffix=".mkv", effects=(), files=(), heavy=False)
+    return step, replace(bare, ready=True, rate=shot.format.rate)
 
 
 def _staged(shot: Shot, finish: Finish, name: str, film: ShotFilm, materials: Materials) -> Step:

@@ -83,6 +83,9 @@ class Stretch:
     titles: tuple[Shown, ...] = ()
 
 
+MOST_PIECES = 4
+"""Into so many parts one stretch is divided at most: each part decodes what comes before it, where it is encoded alone."""
+
 Track: TypeAlias = tuple[Stretch, ...]
 
 
@@ -192,6 +195,15 @@ def _later(picture: Picture, by: int) -> Picture:
         case Over():
             return replace(picture, base=_later(picture.base, by), top=_later(picture.top, by), at=picture.at + by)
     return picture
+
+
+def pieces(stretch: Stretch, gop: int) -> Track:
+    """A stretch in parts that can be encoded side by side: each begins where a key frame would have stood anyway, every
+    `gop` frames, so that little is lost. What is shorter than two of them stays whole."""
+    count = min(MOST_PIECES, stretch.frames // gop) or 1
+    ends = [gop * round_half_up(Fraction(index * stretch.frames, count * gop)) for index in range(1, count)]
+    points = [0, *ends, stretch.frames]
+    return joined([part((stretch,), start, end) for start, end in pairwise(points)])
 
 
 def joined(tracks: Sequence[Track]) -> Track:

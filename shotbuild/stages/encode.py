@@ -1,7 +1,7 @@
 """One segment of a cut, encoded for one profile, straight from the shots; or for several at once, with one decoding.
 
-Parameters: frames, rate, size, pixels (of the cut), picture (see `reading.picture`), shots (rows by name, see `reading`); and
-of the profile: out_size, reframe, video, letters (rows of input, start, end, at, of, fade_in, fade_out), burn_in (label,
+Parameters: frames, rate, size, pixels (of the cut), picture (see `reading.picture`), shots (rows by name, see `reading`);
+and of the profile: out_size, reframe, video, letters (rows of input, start, end, at, of, fade_in, fade_out), burn_in (label,
 clock, mark; null = not written).
 """
 
@@ -33,10 +33,12 @@ class Encode:
         self.run_all([work])
 
     def run_all(self, works: Sequence[Work]) -> None:
-        """All of one segment: `shared` parameters are the same."""
-        first = works[0]
-        chunks = [_chunk(work, first.into) for work in works]
-        process.run(segments.encode(first.ffmpeg, _segment(first), chunks), cwd=first.into, cancel=first.cancel)
+        """All of one segment: what they show differs at most by where it begins and ends."""
+        starts = [_position(_shown(work)) for work in works]
+        first = works[starts.index(min(starts))]
+        chunks = [_chunk(work, start - min(starts), first.into) for work, start in zip(works, starts, strict=True)]
+        segment = _segment(first, max(chunk.at + chunk.frames for chunk in chunks))
+        process.run(segments.encode(first.ffmpeg, segment, chunks), cwd=first.into, cancel=first.cancel)
         for work in works:
             if _video(work).text("extension") == FOLDER:
                 pack(_pictures(work), work.into / work.outputs[0])
@@ -51,11 +53,26 @@ class Encode:
             picture_is(path, frames=frames, size=size, rate=parameters.fraction("rate"), pixels=video.text("pixels"))
 
 
-def _segment(work: Work) -> segments.Segment:
-    parameters = work.parameters
-    shots, seen = parameters.get("shots"), parameters.get("picture")
-    assert isinstance(shots, Fields)
+def _shown(work: Work) -> segments.Node:
+    seen = work.parameters.get("picture")
     assert isinstance(seen, Fields)
+    return picture(seen)
+
+
+def _position(node: segments.Node) -> int:
+    """Where a picture stands on a clock that its pieces share; those of a picture that stands still are all alike."""
+    match node:
+        case segments.Seen():
+            return 0 if node.held else node.start
+        case segments.Mixed() | segments.Inset():
+            return node.at
+    return 0
+
+
+def _segment(work: Work, frames: int) -> segments.Segment:
+    parameters = work.parameters
+    shots = parameters.get("shots")
+    assert isinstance(shots, Fields)
     leaves = {}
     for name, row in shots:
         assert isinstance(row, Fields)
@@ -66,11 +83,11 @@ def _segment(work: Work) -> segments.Segment:
         rate=parameters.fraction("rate"),
         pixels=parameters.text("pixels"),
     )
-    return segments.Segment(frames=parameters.integer("frames"), frame=frame, picture=picture(seen), leaves=leaves)
+    return segments.Segment(frames=frames, frame=frame, picture=_shown(work), leaves=leaves)
 
 
-def _chunk(work: Work, beside: Path) -> segments.Chunk:
-    """beside: the folder where ffmpeg runs, beside that of each of the works."""
+def _chunk(work: Work, at: int, beside: Path) -> segments.Chunk:
+    """at: where in the segment it begins; beside: the folder where ffmpeg runs, beside that of each of the works."""
     folder = "" if work.into == beside else f"../{work.into.name}/"
     burn_in, video = work.parameters.get("burn_in"), _video(work)
     written = burn_in if isinstance(burn_in, Fields) else Fields()
@@ -82,6 +99,8 @@ def _chunk(work: Work, beside: Path) -> segments.Chunk:
         _pictures(work).mkdir()
         output = f"{folder}{_pictures(work).name}/%d.{video.text('codec')}"
     return segments.Chunk(
+        at=at,
+        frames=work.parameters.integer("frames"),
         size=parse_size(work.parameters.text("out_size")),
         reframe=work.parameters.text("reframe"),
         video=video,

@@ -1,7 +1,7 @@
 """The delivered file or package → measured.json, all that its profile's constraints can be about.
 
-Inputs: film; mix, with which the sound of a film is compared, if any. Parameters: frames (null = of something that is no film), rate, cuts (frames where segments
-begin), extension.
+Inputs: film; mix, with which the sound of a film is compared, if any. Parameters: frames (null = of something
+that is no film), rate, cuts (frames where segments begin), extension.
 """
 
 from shotbuild.errors import MediaError

@@ -82,7 +82,7 @@ def test_every_blob_is_listed_with_what_it_is(root: Path) -> None:
     found = care.listing(opened, named(root))
     assert [row.digest.sha256 for row in found] == list(cas(root))
     what = {row.what for row in found}
-    assert {"take sh010 t1", "take sh020 t2", "record of sh030 t1", "conform", "join", "still"} <= what
+    assert {"take sh010 t1", "take sh020 t2", "record of sh030 t1", "encode", "join", "measure", "report", "still"} <= what
     assert {row.what for row in found if row.digest == of_file(plate)} == {"source assets/plate.mov"}
 
 
@@ -296,7 +296,7 @@ def test_a_dry_run_shows_what_would_go_and_deletes_nothing(root: Path) -> None:
     assert fake_workspace(root).build().exit_code == 0
     before = cas(root)
     found = swept(root, takes=True, delete=False)
-    assert {"conform", "encode", "join"} <= {row.what for row in found.free}
+    assert {"encode", "join", "measure"} <= {row.what for row in found.free}
     assert found.deleted == ()
     assert cas(root) == before
 
@@ -315,7 +315,7 @@ def test_intermediates_that_nothing_needs_go_and_are_made_again(root: Path) -> N
     edit(root, "a windmill", "a lighthouse")
     count = Count()
     assert fake_workspace(root, count).build().exit_code == 0
-    assert "conform" in count.ran
+    assert "encode" in count.ran
     assert "generate" not in count.ran
 
 
@@ -397,7 +397,7 @@ def test_what_a_provider_gave_is_not_free_though_another_stage_gave_the_same(roo
     opened = rooms(root)
     same, record = (opened.blobs.adopt(write_project(tmp_path, {"x": text}) / "x") for text in ("same bytes", "{}"))
     both = ActionResult(outputs=(("o", same),), milliseconds=1, record=record)
-    for number, name in enumerate((stage, "conform")):
+    for number, name in enumerate((stage, "encode")):
         opened.actions.put(f"{number}", both, json.dumps({"recipe": {"stage": name}}))
     found = care.sweep(rooms(root), set, takes=False, delete=False)
     assert {same, record} <= {row.digest for row in found.takes}
@@ -417,7 +417,7 @@ def asked(root: Path, tmp_path: Path) -> tuple[Journal, dict[str, Digest], Actio
     )  # fmt: skip
     result = ActionResult(outputs=(("o", mine["clip"]),), milliseconds=1, record=mine["record"])
     given = replace(result, outputs=(*result.outputs, ("f", mine["frame"])))
-    opened.actions.put("k", given, json.dumps({"recipe": {"stage": "conform"}}))
+    opened.actions.put("k", given, json.dumps({"recipe": {"stage": "encode"}}))
     return opened.journal, mine, result
 
 

@@ -57,6 +57,9 @@ class RandomFilm:
         return {"shotbuild.yaml": project, "specs/film.yaml": "\n".join(lines) + "\n"} | templates
 
 
+FILMS = ("join", "measure", "report")
+"""Stages that read all of a cut."""
+
 WORDS = st.sampled_from(["dawn", "dusk", "a road", "the sea: wide", "50% fog", "rain"])
 
 
@@ -140,7 +143,7 @@ def test_an_edited_prompt_runs_its_shot_and_what_contains_it(film: RandomFilm, d
         touched = readers_of(film, edited.name)
         for step in workspace.whole.steps:
             contains = bool(touched & set(step.shots)) or (
-                step.recipe.stage == "join" and any(shot in touched for shot, _ in film.cuts[int(str(step.sequence)[3:])])
+                step.recipe.stage in FILMS and any(shot in touched for shot, _ in film.cuts[int(str(step.sequence)[3:])])
             )
             assert (step.name in ran | twins) == contains, step.name
         write_project(root, film.files())

@@ -277,14 +277,75 @@ CUTS = {
     "empty cut": ("sequences:\n  s: {cut: []}", "the list of clips is empty"),
     "no cut": ("sequences:\n  s: {title: x}", "a sequence needs `cut`"),
     "unknown shot": ("sequences:\n  s: {cut: [b]}", "unknown shot 'b'"),
-    "clip without a shot": ("sequences:\n  s: {cut: [{in: 1s}]}", "a clip needs `shot`"),
+    "clip of nothing": ("sequences:\n  s: {cut: [{in: 1s}]}", "this clip is not one thing"),
+    "clip of two things": ("sequences:\n  s: {cut: [{shot: a, sequence: s0}]}", "this clip is not one thing"),
+    "clip of an unknown sequence": ("sequences:\n  s: {cut: [{sequence: t}]}", "unknown sequence 't'"),
+    "shot with a colour": ("sequences:\n  s: {cut: [{shot: a, color: black}]}", "a clip with `shot` takes no `color`"),
+    "sequence that is held": ("sequences:\n  s: {cut: [{sequence: s0, hold: 1s}]}", "a clip with `sequence` takes no `hold`"),
+    "gap with an out": ("sequences:\n  s: {cut: [{gap: 1s, out: 1s}]}", "a clip with `gap` takes no `out`"),
+    "empty gap": ("sequences:\n  s: {cut: [{gap: 10ms}]}", "this is shorter than one frame"),
+    "gap of no colour": (
+        "sequences:\n  s: {cut: [{gap: 1s, color: reddish}]}",
+        "expected a colour such as `#20242c`, or one of black, white, grey, red, blue, green, found `reddish`",
+    ),
+    "empty hold": ("sequences:\n  s: {cut: [{shot: a, hold: 0f}]}", "this is shorter than one frame"),
+    "hold and out": ("sequences:\n  s: {cut: [{shot: a, hold: 1s, out: 2s}]}", "a clip has an `out` or a `hold`, not both"),
+    "role that is none": ("sequences:\n  s: {cut: [{shot: a, role: noise}]}", "unknown role 'noise'"),
+    "nested in itself": ("sequences:\n  s: {cut: [{sequence: s}]}", "sequence 's' is nested in itself"),
+    "nested in itself by way of another": (
+        "sequences:\n  s: {cut: [{sequence: t}]}\n  t: {cut: [a, {sequence: s}]}",
+        "sequence 's' is nested in itself",
+    ),
+    "transition of nothing": ("sequences:\n  s: {cut: [a, {shot: a, transition: {}}]}", "this transition is not one thing"),
+    "dissolve of a colour": (
+        "sequences:\n  s: {cut: [a, {shot: a, transition: {dissolve: 1s, color: red}}]}",
+        "a dissolve takes no `color`",
+    ),
+    "dip with a form": (
+        "sequences:\n  s: {cut: [a, {shot: a, transition: {dip: 1s, form: left}}]}",
+        "a dip takes no `form`",
+    ),
+    "form that is none": (
+        "sequences:\n  s: {cut: [a, {shot: a, transition: {wipe: 1s, form: star}}]}",
+        "unknown form of a wipe 'star'",
+    ),
+    "overlay of an unknown shot": ("sequences:\n  s: {cut: [a], overlays: [{shot: b}]}", "unknown shot 'b'"),
+    "overlay beyond the frame": (
+        "sequences:\n  s: {cut: [a], overlays: [{shot: a, width: 120%}]}",
+        "expected a share such as `30%` or `0.3`, at most 1, found `120%`",
+    ),
+    "overlay that is out before in": (
+        "sequences:\n  s: {cut: [a], overlays: [{shot: a, in: 2s, out: 1s}]}",
+        "`out` is not after `in`",
+    ),
+    "title without words": ("sequences:\n  s: {cut: [a], titles: [{at: 1s}]}", "a title needs `text`"),
+    "title of an unknown variable": (
+        "sequences:\n  s: {cut: [a], titles: [{text: '{{ lang }}'}]}",
+        "unknown variable 'lang'",
+    ),
+    "title in a font that is not there": (
+        "sequences:\n  s: {cut: [a], titles: [{text: x, font: assets/b.ttf}]}",
+        "there is no file `assets/b.ttf`",
+    ),
+    "captions that are not there": (
+        "sequences:\n  s: {cut: [a], captions: {en: assets/en.srt}}",
+        "there is no file `assets/en.srt`",
+    ),
+    "captions in no language": (
+        "sequences:\n  s: {cut: [a], captions: {english!: assets/a.wav}}",
+        "'english!' is not a language",
+    ),
+    "ducking upwards": (
+        "sequences:\n  s: {cut: [a], audio: [{file: assets/a.wav, duck: 6dB}]}",
+        "a track that ducks gets softer",
+    ),
     "first clip has a transition": (
         "sequences:\n  s: {cut: [{shot: a, transition: {dissolve: 1s}}]}",
         "the first clip has no transition",
     ),
-    "unknown transition": (
+    "transition of two kinds": (
         "sequences:\n  s: {cut: [a, {shot: a, transition: {wipe: 1s, dissolve: 1s}}]}",
-        "unknown key 'wipe' of a transition",
+        "this transition is not one thing",
     ),
     "empty dissolve": (
         "sequences:\n  s: {cut: [a, {shot: a, transition: {dissolve: 0f}}]}",

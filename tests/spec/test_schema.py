@@ -28,7 +28,7 @@ shots:
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def validator(tables: Any) -> Draft202012Validator:
     made = schema(tables)
     Draft202012Validator.check_schema(made)
@@ -69,9 +69,9 @@ def test_good_files_fit_the_schema(text: str, validator: Draft202012Validator) -
         "shots: {'a/b': {prompt: x}}",
         "sequences: {s: {cut: []}}",
         "sequences: {s: {title: x}}",
-        "sequences: {s: {cut: [{in: 1s}]}}",
+        "sequences: {s: {cut: [{shots: a}]}}",
         "sequences: {s: {cut: [a], audio: [{gain: -6dB}]}}",
-        "deliverables: {d: {sequence: s, profile: h265}}",
+        "deliverables: {d: {sequence: s, profile: [h264-web]}}",
     ],
 )
 def test_bad_files_do_not_fit_the_schema(text: str, validator: Draft202012Validator) -> None:

@@ -1,7 +1,7 @@
 """Runs one stage as the engine does, on odd sources made by the wheel's ffmpeg."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import av
@@ -10,6 +10,7 @@ import pytest
 
 from shotbuild.host.tools import find_ffmpeg
 from shotbuild.records import Fields, Value, fields
+from shotbuild.stages.encode import Encode
 from shotbuild.stages.interface import Stage, Work
 
 Run = Callable[..., Path]
@@ -41,6 +42,89 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         return work.into
 
     return ran
+
+
+def seen(shot: str = "shot0", start: int = 0, *, held: bool = False) -> Fields:
+    """Frames of a shot, as a picture stands in a recipe."""
+    return fields(kind="run", shot=shot, start=start, held=held)
+
+
+def plain(colour: str = "#000000") -> Fields:
+    return fields(kind="slug", colour=colour)
+
+
+def blended(a: Fields, b: Fields, of: int, at: int = 0, form: str = "") -> Fields:
+    return fields(kind="blend", a=a, b=b, at=at, of=of, form=form)
+
+
+def laid_over(base: Fields, top: Fields, of: int, **more: Value) -> Fields:
+    place: dict[str, Value] = {"left": "1/2", "upper": "1/2", "width": "1/2", "opacity": "1", "at": 0, "fade_in": 0}
+    return Fields(
+        tuple(sorted((place | {"fade_out": 0, "kind": "over", "base": base, "top": top, "of": of} | more).items()))
+    )
+
+
+def shot_of(name: str, length: int, *, own: str = "24", **more: Value) -> Fields:
+    """A row of `shots`: a clip as it is read, with no effects."""
+    said: dict[str, Value] = {"input": name, "effects": (), "fit": "pad", "pixels": "yuv420p", "ready": False}
+    return Fields(tuple(sorted((said | {"length": length, "own": own} | more).items())))
+
+
+LOSSLESS = fields(codec="ffv1", extension="mkv", pixels="yuv420p")
+
+
+@pytest.fixture(scope="session")
+def segment() -> Callable[..., Fields]:
+    """segment(picture, frames, shots): all parameters of a segment for one profile. shots: by name, or the length of one."""
+
+    def made(
+        picture: Fields, frames: int, shots: Mapping[str, Fields] | int, video: Fields = LOSSLESS, **more: Value
+    ) -> Fields:
+        rows = {"shot0": shot_of("shot0", shots, own=str(more.get("rate", "24")))} if isinstance(shots, int) else shots
+        said: dict[str, Value] = {
+            "burn_in": None, "frames": frames, "letters": (), "out_size": "64x36", "picture": picture, "pixels": "yuv420p",
+            "rate": "24", "reframe": "pad", "shots": Fields(tuple(sorted(rows.items()))), "size": "64x36", "video": video,
+        }  # fmt: skip
+        return Fields(tuple(sorted((said | more).items())))
+
+    return made
+
+
+@pytest.fixture
+def encode(tmp_path_factory: pytest.TempPathFactory, segment: Callable[..., Fields]) -> Run:
+    """encode(inputs, picture, frames, shots, video, …): the chunk of one segment, checked. inputs: one file, or by name."""
+
+    def made(
+        inputs: Path | Mapping[str, Path],
+        picture: Fields,
+        frames: int,
+        shots: Mapping[str, Fields] | int,
+        *rest: Fields,
+        **more: Value,
+    ) -> Path:
+        parameters = segment(picture, frames, shots, *rest, **more)
+        (work,) = together(tmp_path_factory, inputs, [parameters])
+        return work.into / work.outputs[0]
+
+    return made
+
+
+def together(
+    tmp_path_factory: pytest.TempPathFactory, inputs: Path | Mapping[str, Path], several: Sequence[Fields]
+) -> list[Work]:
+    """The works of one batch, run in one go and checked."""
+    files = {"shot0": inputs} if isinstance(inputs, Path) else inputs
+    works = []
+    for parameters in several:
+        video = parameters.get("video")
+        assert isinstance(video, Fields)
+        output = f"chunk.{video.text('extension')}"
+        works.append(work_of(tmp_path_factory.mktemp("encode"), files, (output,), parameters))
+    stage = Encode()
+    stage.run_all(works)
+    for work in works:
+        stage.check(work)
+    return works
 
 
 def work_of(into: Path, inputs: Mapping[str, Path], outputs: tuple[str, ...], parameters: Fields) -> Work:

@@ -91,7 +91,7 @@ def test_a_delivered_file_names_its_cut(root):
 
 def test_a_finished_shot_leads_to_its_take(root):
     found = traced(root, "out/shots/sh010.mkv")
-    assert (found.way, found.step, found.path) == (RESULT, "sh010/upscale", "shots/sh010.mkv")
+    assert (found.way, found.step, found.path) == (RESULT, "sh010/finish", "shots/sh010.mkv")
     assert shots(found) == [("sh010", f"sh010@{digest(root, 'sh010')[:8]}")]
 
 
