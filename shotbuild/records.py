@@ -367,10 +367,11 @@ class Profile:
     kind: what comes of it: `film` (one file), `hls`, `dash`, `frames`, `stems` (folders), `animation`, `sheet`, `poster`;
     extension: of the delivered file, without dot, empty for a folder; size: fixed, or None = the sequence's; height: the
     most rows when there is no fixed size; reframe: `pad` or `crop` when shapes differ; video: the encoder's settings
-    (`codec`, `pixels`, …), empty = no picture; sound: the sound encoder's (`codec`, `layout`, …), empty = no sound; loudness: what the
-    mix is brought to (`target`, `peak`, …), empty = as it was mixed; wrap: of the container (`edit_list`, `timecode`, …);
-    burn_in: texts over the picture (`shot`, `take`, `clock`, `watermark`), empty = none; must: constraint → what is asked of
-    the delivered file; ladder: names of the profiles that a folder of several rates is made of; about: one line for people.
+    (`codec`, `pixels`, …), empty = no picture; sound: the sound encoder's (`codec`, `layout`, …), empty = no sound;
+    loudness: what the mix is brought to (`target`, `peak`, …), empty = as it was mixed; wrap: of the container
+    (`edit_list`, `timecode`, …); burn_in: texts over the picture (`shot`, `take`, `clock`, `watermark`), empty = none;
+    must: constraint → what is asked of the delivered file; ladder: names of the profiles that a folder of several rates is
+    made of; about: one line for people.
     """
 
     name: str

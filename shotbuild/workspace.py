@@ -23,7 +23,7 @@ from shotbuild.engine.operations import barred
 from shotbuild.errors import BytesLost, PlanError, ShotbuildError, SpecError, SpecErrors
 from shotbuild.host import git
 from shotbuild.making import BuildOptions, Built, bytes_missing, make, paid_missing
-from shotbuild.media.encoders import chunked, mezzanine
+from shotbuild.media.encoders import CAPPABLE, chunked, mezzanine
 from shotbuild.plan.choose import Choice
 from shotbuild.plan.expand import choose_all, expand
 from shotbuild.plan.forecast import CACHED, Forecast, forecast
@@ -62,6 +62,7 @@ from shotbuild.standing import Standing, standings
 from shotbuild.units import Money
 
 DEFAULTS = BuildOptions()
+WHOLE = "whole"
 NO_MORE: Mapping[str, int] = {}
 
 
@@ -69,7 +70,8 @@ NO_MORE: Mapping[str, int] = {}
 class PlannedBuild:
     """What a build would do. lines: every step, in order; prices: of the steps that would ask a provider; under_way: of
     those that a service is making already, step → what it is known by; caps: the limits that hold, with what counts against
-    them; choices: what stands for each shot that it needs."""
+    them; choices: what stands for each shot that it needs; whole: deliverables whose picture is encoded in one go, each with
+    whether its codec could be held below a cap segment by segment."""
 
     lines: tuple[Forecast, ...]
     prices: dict[str, Price]
@@ -78,6 +80,7 @@ class PlannedBuild:
     bill: Bill
     links: tuple[Link, ...]
     choices: tuple[Choice, ...]
+    whole: tuple[tuple[str, bool], ...] = ()
 
     @property
     def to_run(self) -> tuple[Forecast, ...]:
@@ -228,7 +231,14 @@ class Workspace:
             bill=bill(prices.values()),
             links=plan.links,
             choices=self._choices(plan),
+            whole=self._encoded_whole(plan),
         )
+
+    def _encoded_whole(self, plan: Plan) -> tuple[tuple[str, bool], ...]:
+        steps = [step.recipe.parameters for step in plan.steps if step.recipe.stage == WHOLE]
+        names = [f"{step.sequence}/{step.deliverable}" for step in plan.steps if step.recipe.stage == WHOLE]
+        videos = [video for parameters in steps if isinstance(video := parameters.get("video"), Fields)]
+        return tuple((name, video.text("codec") in CAPPABLE) for name, video in zip(names, videos, strict=True))
 
     def _under_way(self, lines: Iterable[Forecast]) -> dict[str, Entry]:
         """The steps that were asked for by an earlier build, they or their fallbacks, and have not come to an end: they are

@@ -14,6 +14,7 @@ from pathlib import Path
 from shotbuild.digest import canonical
 from shotbuild.engine.events import Event
 from shotbuild.errors import MediaError
+from shotbuild.media.judge import SCHEMA
 from shotbuild.media.profiles import PROFILES
 from shotbuild.plugins import Registry
 from shotbuild.providers.interface import Model, Objection, Receipt, Request, Wish, Workplace, request_fields
@@ -32,6 +33,10 @@ TOOL = Tool(
     architecture="fake",
     encoders=(("libx264", "1"),),
 )
+
+
+KEPT = {"schema": SCHEMA, "verdicts": []}
+"""What makes the text of a fake a report, of a profile that asks for nothing."""
 
 
 @dataclass(slots=True)
@@ -94,8 +99,8 @@ class FakeStage:
         for output in work.outputs:
             seen = {} if self.name in self.count.blind else work.inputs
             read = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in seen.items()}
-            content = canonical({"stage": self.name, "output": output, "parameters": work.parameters, "read": read})
-            (work.into / output).write_text(content)
+            content = {"stage": self.name, "output": output, "parameters": work.parameters, "read": read}
+            (work.into / output).write_text(canonical(content | (KEPT if self.name == "report" else {})))
         if self.name != "generate":
             return None
         operation = Operation(provider="animatic", id=work.action[:8], submitted="")

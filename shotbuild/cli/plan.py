@@ -53,6 +53,9 @@ def _print(planned: PlannedBuild, *, all_steps: bool) -> None:
         f"{count[NEW]} new (+), {count[CHANGED]} changed (~), {count[CACHED]} cached (=){kept}; "
         f"{len(planned.prices)} to generate; cost: {planned.bill}"
     )
+    for name, cappable in planned.whole:
+        instead = "; where its spec allows it, `video: {rate: capped}` in a profile of your own encodes only what changes"
+        console.out(f"{name} is encoded whole: its rate control looks at all of it" + (instead if cappable else ""))
     for cap in planned.caps:
         console.out(f"{cap.of}: {cap.limit}, of which {decimal_text(cap.spent)} is spent or under way")
     if kept:
@@ -83,6 +86,7 @@ def _content(planned: PlannedBuild) -> dict[str, object]:
             }
             for cap in planned.caps
         ],
+        "whole": [{"deliverable": name, "cappable": cappable} for name, cappable in planned.whole],
         "choices": [choice_content(choice) for choice in planned.choices],
     }
 

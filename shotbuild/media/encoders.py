@@ -34,6 +34,8 @@ MUXERS = {
 }
 CRF, CAPPED, VBV = "crf", "capped", "vbv"
 """How a rate is kept: by quality alone; by quality below a cap, chunk by chunk; by a buffer over the whole film."""
+CAPPABLE = frozenset({"h264", "hevc"})
+"""Codecs that can be held below a cap chunk by chunk."""
 
 MPEG2_RATES = tuple(map(Fraction, ("24000/1001", "24", "25", "30000/1001", "30", "50", "60000/1001", "60")))
 CHANNELS = {"mono": 1, "stereo": 2, "5.1": 6}

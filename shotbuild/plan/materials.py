@@ -88,8 +88,9 @@ class ShotFilm:
     """A shot as others may use it. take: the chosen take or the plate; video: its sha256, None when it is still to be made;
     picture: the clip that cuts read; effects: rows that are still to be applied to it, with their files by plain name;
     heavy: one of them costs more than keeping its result; ready: the picture is an intermediate of ours at the shot's own
-    rate; sound: where its sound is, None = silent; retimed: the effects that change its length; seconds: exact length; suffix: of the
-    file that holds the picture, with dot; label: of its take, such as `t3`; rate: at which a plate runs, None = it is not known or not constant."""
+    rate; sound: where its sound is, None = silent; retimed: the effects that change its length; seconds: exact length;
+    suffix: of the file that holds the picture, with dot; label: of its take, such as `t3`; rate: at which a plate runs,
+    None = it is not known or not constant."""
 
     shot: Shot
     take: Origin

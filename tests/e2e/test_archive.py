@@ -26,9 +26,14 @@ def flipped(path: Path, inside: bytes) -> None:
     path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
 
 
+def films(made: dict[str, str]) -> dict[str, str]:
+    """What was delivered, without the reports on it: those of another project's folder say its names."""
+    return {path: sha256 for path, sha256 in made.items() if ".report." not in path}
+
+
 def test_an_archive_delivers_on_another_machine(tiny: Path, tmp_path: Path) -> None:
     assert shotbuild(tiny, "deliver").code == 0
-    made = contents(tiny)
+    made = films(contents(tiny))
     packed = shotbuild(tiny, "archive", "opening", "--json")
     assert packed.code == 0, packed.err
     said = document(packed.out)
@@ -58,7 +63,7 @@ def test_an_archive_delivers_on_another_machine(tiny: Path, tmp_path: Path) -> N
     frozen = shotbuild(away / "by hand", "deliver", "--frozen", "--json", env=bare)
     assert frozen.code == 0, frozen.err
     assert frozen.summary["generated"] == 0
-    assert contents(away / "by hand") == made
+    assert films(contents(away / "by hand")) == made
 
 
 def test_one_bit_is_found_and_named(tiny: Path) -> None:

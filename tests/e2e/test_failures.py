@@ -33,7 +33,7 @@ def test_a_failing_encoder_stops_only_what_needs_it(tiny: Path, tmp_path: Path) 
     real = shotbuild(tiny, "doctor").out.splitlines()[3].strip()
     false = tmp_path / "ffmpeg"
     false.write_text(
-        f'#!/bin/sh\ncase "$*" in *video.mkv*) echo "no room for a picture" >&2; exit 7;; esac\nexec {real} "$@"\n'
+        f'#!/bin/sh\ncase "$*" in *chunk.mp4*) echo "no room for a picture" >&2; exit 7;; esac\nexec {real} "$@"\n'
     )
     false.chmod(false.stat().st_mode | stat.S_IXUSR)
     told = shotbuild(tiny, "build", env={"SHOTBUILD_FFMPEG": str(false)})

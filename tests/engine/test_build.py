@@ -17,7 +17,6 @@ from shotbuild.records import Price
 from shotbuild.units import Money
 from tests.fakes import SMALL, TOOL, Count, FakeProvider, fake_workspace, write_project
 
-
 JUDGED = ("/measure", "/report")
 AFTER_THE_MIX = {
     f"opening/{name}{after}" for name in ("web", "master") for after in ("/sound", "", *JUDGED)

@@ -1,4 +1,4 @@
-"""Cuts against a model that writes out every frame, and sounds to the sample; what does not fit is refused with its place."""
+"""Cuts against a model that writes out every frame, sounds to the sample; what does not fit is refused with its place."""
 
 from dataclasses import replace
 from fractions import Fraction

@@ -281,7 +281,10 @@ CUTS = {
     "clip of two things": ("sequences:\n  s: {cut: [{shot: a, sequence: s0}]}", "this clip is not one thing"),
     "clip of an unknown sequence": ("sequences:\n  s: {cut: [{sequence: t}]}", "unknown sequence 't'"),
     "shot with a colour": ("sequences:\n  s: {cut: [{shot: a, color: black}]}", "a clip with `shot` takes no `color`"),
-    "sequence that is held": ("sequences:\n  s: {cut: [{sequence: s0, hold: 1s}]}", "a clip with `sequence` takes no `hold`"),
+    "sequence that is held": (
+        "sequences:\n  s: {cut: [{sequence: s0, hold: 1s}]}",
+        "a clip with `sequence` takes no `hold`",
+    ),
     "gap with an out": ("sequences:\n  s: {cut: [{gap: 1s, out: 1s}]}", "a clip with `gap` takes no `out`"),
     "empty gap": ("sequences:\n  s: {cut: [{gap: 10ms}]}", "this is shorter than one frame"),
     "gap of no colour": (
