@@ -97,6 +97,20 @@ def frames(leaf: Leaf, wanted: Wanted, frame: Frame, again: int) -> Stream:
     return numbered(stream, frame.rate)
 
 
+def shape_of(leaf: Leaf) -> Fraction | None:
+    """Width to height of a shot as it is shown; None where effects decide it."""
+    if isinstance(leaf, Ready):
+        return Fraction(leaf.look.width, leaf.look.height)
+    if leaf.effects:
+        return None
+    look = leaf.read.picture.look
+    return Fraction(look.turned[0], look.turned[1]) * aspect_of(look)
+
+
+def has_alpha(leaf: Leaf) -> bool:
+    return isinstance(leaf, Shot) and not leaf.effects and leaf.read.picture.look.alpha
+
+
 def finished(shot: Shot, frames_: int) -> tuple[Stream, Film]:
     """A whole shot with its effects, at its own rate and size: what an intermediate holds, and what is known of it."""
     film = chained(shot, 0)

@@ -55,7 +55,9 @@ def repeated(stream: Stream, rate: Fraction) -> Stream:
 def shaped(stream: Stream, look: Look, finish: Finish, name: str) -> Stream:
     """Colour, depth and size in one conversion. name: of the file, for messages. Errors: MediaError (`colour_of`)."""
     colour = colour_of(look, name)
-    stream, colour = _flattened(_plain(stream, look), look, colour)
+    stream = _plain(stream, look)
+    if not alpha_in(finish.pixels):
+        stream, colour = _flattened(stream, look, colour)
     deeper = look.depth > _depth(finish.pixels)
     scaled = finish.placing.scaled
     rgb = finish.pixels.startswith("gbr")
@@ -84,6 +86,11 @@ def framed(stream: Stream, placing: Placing) -> Stream:
     if placing.pads:
         return stream.filter("pad", frame.width, frame.height, placing.left, placing.top, color="black")
     return stream
+
+
+def alpha_in(pixels: str) -> bool:
+    """Whether a pixel format has transparency."""
+    return pixels.startswith(("yuva", "gbrap"))
 
 
 def _reading(colour: Colour) -> dict[str, str]:

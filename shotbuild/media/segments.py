@@ -6,14 +6,14 @@ each profile scales, writes its text and encodes. What is split gives the same b
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeAlias, Union
 
 from shotbuild.media.encoders import MUXERS, encoder_arguments
 from shotbuild.media.filters import Stream, argv, decimal, generated, joined, source, written
-from shotbuild.media.leaves import Frame, Leaf, Wanted, frames, plain_look, resized
+from shotbuild.media.leaves import Frame, Leaf, Wanted, frames, has_alpha, plain_look, resized, shape_of
 from shotbuild.media.pictures import numbered
 from shotbuild.records import Fields
 from shotbuild.units import Size, rate_text, round_half_up, timecode
@@ -164,8 +164,7 @@ def _drawn(node: Node, segment: Segment, count: Iterator[int]) -> Stream:
             a, b = (_drawn(each, segment, count) for each in (node.a, node.b))
             return _blended(a, b, node, frame)
         case Inset():
-            base, top = (_drawn(each, segment, count) for each in (node.base, node.top))
-            return _inset(base, top, node, frame)
+            return _inset(_drawn(node.base, segment, count), node, segment, count)
 
 
 def _colour(colour: str, length: int, frame: Frame, again: int) -> Stream:
@@ -188,18 +187,40 @@ def _blended(a: Stream, b: Stream, node: Mixed, frame: Frame) -> Stream:
     return numbered(resized(mixed, whole, frame.size, frame.pixels, "stretch", "a transition"), frame.rate)
 
 
-def _inset(base: Stream, top: Stream, node: Inset, frame: Frame) -> Stream:
-    width = max(2, 2 * round_half_up(node.width * frame.size.width / 2))
-    height = max(2, 2 * round_half_up(Fraction(width * frame.size.height, 2 * frame.size.width)))
-    left = 2 * round_half_up((node.left * frame.size.width - Fraction(width, 2)) / 2)
-    upper = 2 * round_half_up((node.upper * frame.size.height - Fraction(height, 2)) / 2)
-    top = resized(top, plain_look(frame.size, frame.pixels), Size(width, height), frame.pixels, "stretch", "overlay")
-    top = top.filter("format", _with_alpha(frame.pixels))
+def _inset(base: Stream, node: Inset, segment: Segment, count: Iterator[int]) -> Stream:
+    frame = segment.frame
+    size = _inset_size(node, segment)
+    left = 2 * round_half_up((node.left * frame.size.width - Fraction(size.width, 2)) / 2)
+    upper = 2 * round_half_up((node.upper * frame.size.height - Fraction(size.height, 2)) / 2)
+    top = _inset_picture(node.top, size, segment, count)
     if node.opacity != 1:
         top = _see_through(top, node.opacity, frame.rate)
     top = _faded(top, node.at, node.of, node.fade_in, node.fade_out, frame.rate)
-    laid = joined([base, top], "overlay", x=left, y=upper, format="auto", eof_action="pass")
+    laid = joined([base, top], "overlay", x=left, y=upper, format="auto", alpha="straight", eof_action="pass")
     return numbered(laid.filter("format", frame.pixels), frame.rate)
+
+
+def _inset_size(node: Inset, segment: Segment) -> Size:
+    """A shot that lies over the picture keeps its own shape; what is made of several has that of the frame."""
+    shape = Fraction(segment.frame.size.width, segment.frame.size.height)
+    if isinstance(node.top, Seen):
+        shape = shape_of(segment.leaves[node.top.leaf]) or shape
+    width = max(2, 2 * round_half_up(node.width * segment.frame.size.width / 2))
+    return Size(width, max(2, 2 * round_half_up(width / shape / 2)))
+
+
+def _inset_picture(node: Node, size: Size, segment: Segment, count: Iterator[int]) -> Stream:
+    """With its own transparency, where a shot has any."""
+    frame = segment.frame
+    pixels = _with_alpha(frame.pixels)
+    if isinstance(node, Seen) and shape_of(segment.leaves[node.leaf]) is not None:
+        leaf = replace(segment.leaves[node.leaf], fit="stretch")
+        wanted = Wanted(start=node.start, frames=segment.frames, held=node.held)
+        small = Frame(size=size, rate=frame.rate, pixels=pixels if has_alpha(leaf) else frame.pixels)
+        return frames(leaf, wanted, small, next(count)).filter("format", pixels)
+    top = _drawn(node, segment, count)
+    top = resized(top, plain_look(frame.size, frame.pixels), size, frame.pixels, "stretch", "overlay")
+    return top.filter("format", pixels)
 
 
 def _see_through(stream: Stream, opacity: Fraction, rate: Fraction) -> Stream:
@@ -255,7 +276,7 @@ def _lettered(stream: Stream, letters: Letters, rate: Fraction, pixels: str, len
     drawn = _faded(drawn, letters.at, letters.of, letters.fade_in, letters.fade_out, rate)
     whole = letters.start <= 0 and letters.end >= length
     when = {} if whole else {"enable": f"between(n,{letters.start},{letters.end - 1})"}
-    laid = joined([stream, drawn], "overlay", x=0, y=0, format="auto", eof_action="pass", **when)
+    laid = joined([stream, drawn], "overlay", x=0, y=0, format="auto", alpha="straight", eof_action="pass", **when)
     return numbered(laid.filter("format", pixels), rate)
 
 

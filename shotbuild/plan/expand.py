@@ -60,9 +60,10 @@ class _Expansion:
         self.films[shot.name] = film
         if choice is not None:
             self.choices.append(choice)
-        if isinstance(film.picture, Output):
+        shown = film.shown or film.picture
+        if isinstance(shown, Output):
             path = f"shots/{shot.name}{film.suffix}"
-            self.links.append(Link(path=path, step=film.picture.step, output=film.picture.name))
+            self.links.append(Link(path=path, step=shown.step, output=shown.name))
 
     def assemble(self) -> None:
         wanted: dict[str, list[Deliverable]] = {}

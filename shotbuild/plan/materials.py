@@ -90,7 +90,7 @@ class ShotFilm:
     heavy: one of them costs more than keeping its result; ready: the picture is an intermediate of ours at the shot's own
     rate; sound: where its sound is, None = silent; retimed: the effects that change its length; seconds: exact length;
     suffix: of the file that holds the picture, with dot; label: of its take, such as `t3`; rate: at which a plate runs,
-    None = it is not known or not constant."""
+    None = it is not known or not constant; shown: the finished clip for people, where cuts read another one."""
 
     shot: Shot
     take: Origin
@@ -104,5 +104,6 @@ class ShotFilm:
     heavy: bool = False
     ready: bool = False
     retimed: tuple[Fields, ...] = ()
+    shown: Origin | None = None
     label: str = ""
     rate: Fraction | None = None

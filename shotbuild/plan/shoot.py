@@ -277,7 +277,7 @@ def finished(shot: Shot, film: ShotFilm, materials: Materials) -> tuple[list[Ste
     if film.effects or _far(film):
         step, made = _intermediate(shot, f"{shot.name}/finish", film, materials)
         steps.append(step)
-        film = made if film.heavy or film.seconds > LONG else replace(film, suffix=made.suffix)
+        film = made if film.heavy or film.seconds > LONG else replace(film, suffix=made.suffix, shown=made.picture)
     return steps, film
 
 

@@ -240,7 +240,7 @@ def _overlay(row: Row, variant: Variant, desk: Desk) -> Overlay:
         opacity=_share(row, written.OPACITY, Fraction(1)),
         fade_in=row.get(written.FADE_IN) or START,
         fade_out=row.get(written.FADE_OUT) or START,
-        sound=row.get(written.SOUND) is True,
+        sound=row.get(written.OVER_SOUND) is True,
         gain=row.get(written.GAIN) or Fraction(0),
         location=row.location,
     )
