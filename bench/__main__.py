@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import ledgers, services
+from bench import delivery, ledgers, services
 
 PROJECT = "shotbuild: 1\nproject: bench\nformat: {{size: {size}, rate: 24}}\ndefaults: {{duration: {duration}}}\n"
 
@@ -127,14 +127,22 @@ def many_takes(folder: Path, shots: int, each: int, runs: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="smaller projects, fewer runs")
-    quick = parser.parse_args().quick
-    runs = 3 if quick else 5
+    parser.add_argument("--part", choices=("commands", "change", "takes", "services", "delivery"), help="only this one")
+    asked = parser.parse_args()
+    quick, runs = asked.quick, 3 if asked.quick else 5
     with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        parts: dict[str, Callable[[], object]] = {
+            "commands": lambda: commands(folder, 20 if quick else 200, runs),
+            "change": lambda: one_change(folder, 8 if quick else 30, runs),
+            "takes": lambda: many_takes(folder, 100 if quick else 1000, 10, runs),
+            "services": lambda: services.table(folder, (100, 500) if quick else (100, 1000, 5000), 100 if quick else 1000),
+            "delivery": lambda: delivery.table(folder, 6 if quick else 60, 1 if quick else 3, vmaf=not quick),
+        }
         print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-        commands(Path(name), 20 if quick else 200, runs)
-        one_change(Path(name), 8 if quick else 30, runs)
-        many_takes(Path(name), 100 if quick else 1000, 10, runs)
-        services.table(Path(name), (100, 500) if quick else (100, 1000, 5000), 100 if quick else 1000)
+        for part, run in parts.items():
+            if asked.part in (None, part):
+                run()
 
 
 main()

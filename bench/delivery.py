@@ -1,6 +1,6 @@
 """What a delivery costs beside plain ffmpeg: a cold one, and one after a single shot of many has changed.
 
-The film is plates of 4 to 5 seconds with fine detail, moving, under grain. Plain ffmpeg encodes the whole of it with the same
+The film is plates of 4 to 5 seconds with fine detail, moving, under grain. Plain ffmpeg encodes all of it with the same
 settings over all of its threads, reading the same files (concat demuxer). Both are timed in one run, interleaved.
 """
 
@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 from imageio_ffmpeg import get_ffmpeg_exe
@@ -58,7 +59,9 @@ def plates(folder: Path, shots: int) -> list[Path]:
         if path.exists():
             continue
         frames = 96 + 24 * (index % 7) // 6
-        moves = f"crop={SIZE.width}:{SIZE.height}:x='{40 * (index % 11)}+n*{1 + index % 3}':y='{60 * (index % 5)}+n*{index % 2}'"
+        moves = (
+            f"crop={SIZE.width}:{SIZE.height}:x='{40 * (index % 11)}+n*{1 + index % 3}':y='{60 * (index % 5)}+n*{index % 2}'"
+        )
         look = f"hue=h={index * 37 % 360},noise=alls=4:allf=t:all_seed={index},format=yuv420p,setsar=1"
         tags = ("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709", "-color_range", "tv")
         made_by = ("-frames:v", str(frames), "-c:v", "libx264", "-preset", "veryfast", "-crf", "18", *tags)
@@ -108,18 +111,24 @@ def whole(root: Path, clips: Iterable[Path], profile_name: str, target: Path) ->
     )  # fmt: skip
 
 
+def all_whole(root: Path, clips: list[Path], names: Iterable[str], folder: Path) -> None:
+    for name in names:
+        whole(root, clips, name, folder / f"{name}.mp4")
+
+
 def deliver(root: Path, *names: str) -> None:
     targets = [f"film/{name}" for name in names]
     run(sys.executable, "-m", "shotbuild", "deliver", *targets, "--project", str(root))
 
 
-def quality(ours: Path, theirs: Path, clips: list[Path], root: Path) -> str:
+def quality(ours: Path, theirs: Path, root: Path) -> str:
     """VMAF of both against the source, mean and worst frame, and their sizes."""
     found = {}
     listed = root.parent / "list.txt"
     for name, film in (("chunked", ours), ("whole", theirs)):
         log = root.parent / f"{name}.json"
-        graph = f"[0:v]settb=1/24,setpts=N[a];[1:v]settb=1/24,setpts=N[b];[a][b]libvmaf=log_fmt=json:log_path={log.name}:n_threads=4"
+        measure = f"libvmaf=log_fmt=json:log_path={log.name}:n_threads=4"
+        graph = f"[0:v]settb=1/24,setpts=N[a];[1:v]settb=1/24,setpts=N[b];[a][b]{measure}"
         run(
             *FFMPEG, "-i", str(film), "-f", "concat", "-safe", "0", "-i", str(listed), "-lavfi", graph, "-f", "null", "-",
             cwd=root.parent,
@@ -141,14 +150,14 @@ def table(folder: Path, shots: int, runs: int, *, vmaf: bool) -> None:
         shutil.rmtree(root, ignore_errors=True)
         project(root, clips, names)
         plain, cold, changed = Cost(), Cost(), Cost()
-        plain.of(lambda names=names, root=root: [whole(root, clips, name, folder / f"{name}.mp4") for name in names])  # type: ignore[misc]
-        cold.of(lambda names=names, root=root: deliver(root, *names))  # type: ignore[misc]
+        plain.of(partial(all_whole, root, clips, names, folder))
+        cold.of(partial(deliver, root, *names))
         if vmaf and len(names) == 1:
-            print(f"  {quality(root / 'out/sequences/film/h264-web.mp4', folder / 'h264-web.mp4', clips, root)}")
+            print(f"  {quality(root / 'out/sequences/film/h264-web.mp4', folder / 'h264-web.mp4', root)}")
         for _ in range(runs):
             # A clip that was never seen, in the place of one in the middle.
             shutil.copy(next(fresh), root / "assets" / clips[shots // 2].name)
-            changed.of(lambda names=names, root=root: deliver(root, *names))  # type: ignore[misc]
+            changed.of(partial(deliver, root, *names))
         wall, cpu = sorted(changed.wall)[runs // 2], sorted(changed.cpu)[runs // 2]
         print(
             f"{shots} shots, {len(names)} deliverable{'s' if len(names) > 1 else ''}: "

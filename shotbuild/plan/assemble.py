@@ -5,6 +5,7 @@ What that step is depends on the profile's kind. Profiles that cannot be made of
 lossless film that is itself joined of chunks: a change encodes only what it touches there too.
 """
 
+import re
 from collections.abc import Mapping
 from collections.abc import Sequence as Rows
 from dataclasses import dataclass, replace
@@ -47,6 +48,8 @@ FOLDERS = (*LADDERS, FRAMES, STEMS)
 SHEET_SIZE = Size(480, 270)
 FIRST_NUMBER = 1001
 GOP_SECONDS = 2
+OTHER_STEPS = re.compile(r"sound|measure|report|whole|mezzanine|captions-.*|text-.*|frame\d+")
+"""What else stands below a deliverable; `+` and `~` are in no name of a shot."""
 ONE_PICTURE = fields(codec="png", extension="png", pixels="rgb24")
 Inputs = list[tuple[str, Origin]]
 
@@ -131,9 +134,10 @@ def sound_name(shot: str, rate: Fraction) -> str:
     return f"{shot}/sound-{rate_name(rate)}"
 
 
-def mix(cut: Cut, layout: str, roles: tuple[str, ...] | None, materials: Materials) -> Step | None:
+def mix(order: Commission, layout: str, roles: tuple[str, ...] | None) -> Step | None:
     """All sound of a cut in one file, or that of some roles; None when nothing is to be heard. layout: `mono`, `stereo`,
     `5.1`."""
+    cut = order.cut
     if not cut.heard or (roles is not None and not any(heard.role in roles for heard in cut.heard)):
         return None
     rows: list[Fields] = []
@@ -150,10 +154,12 @@ def mix(cut: Cut, layout: str, roles: tuple[str, ...] | None, materials: Materia
         tracks=tuple(rows),
     )
     own = "" if layout == "stereo" else f"-{layout}"
-    name = f"{cut.sequence.name}/mix{own}" + ("" if roles is None else f"-{'-'.join(roles)}")
+    name = f"mix{own}" + ("" if roles is None else f"-{'-'.join(roles)}")
+    if any(each.sequence == cut.sequence.name and each.name == name for each in order.project.deliverables):
+        name += "~"
     return Step(
-        name=name,
-        recipe=_recipe("mix", materials, parameters),
+        name=f"{cut.sequence.name}/{name}",
+        recipe=_recipe("mix", order.materials, parameters),
         inputs=tuple(inputs.items()),
         outputs=("mix.wav",),
         sequence=cut.sequence.name,
@@ -345,7 +351,7 @@ def _stems(order: Commission) -> list[Step]:
     steps: list[Step] = []
     inputs: Inputs = []
     for role in dict.fromkeys(heard.role for heard in order.cut.heard):
-        mixed = mix(order.cut, layout, (role,), order.materials)
+        mixed = mix(order, layout, (role,))
         assert mixed is not None, "a role that is heard has a mix"
         steps.append(mixed)
         inputs.append((role, Output(step=mixed.name, name=mixed.outputs[0])))
@@ -394,7 +400,7 @@ def _encoded(order: Commission, video: Fields) -> list[Step]:
     steps: dict[str, Step] = {}
     chunks: list[Step] = []
     burnt = _burnt(order)
-    for label, stretch, at in zip(_labels(order.cut.track), order.cut.track, starts(order.cut.track), strict=True):
+    for label, stretch, at in zip(_labels(order), order.cut.track, starts(order.cut.track), strict=True):
         parts = pieces(stretch, _gop(order.cut))
         for piece, (each, first) in enumerate(zip(parts, starts(parts), strict=True)):
             letters = [_title(order, shown, each.frames) for shown in each.titles]
@@ -504,13 +510,14 @@ def _node(picture: Picture, names: Mapping[str, str]) -> Fields:
             )
 
 
-def _labels(track: Rows[Stretch]) -> list[str]:
-    """A name for each segment, by its shots, so that moving a clip does not rename the others."""
+def _labels(order: Commission) -> list[str]:
+    """A name for each segment, by its shots, so that moving a clip does not rename the others. A shot that is called as
+    another step of a deliverable is gives its segments numbers from 2 on."""
     labels: list[str] = []
-    used: dict[str, int] = {}
-    for stretch in track:
+    used: dict[str, int] = dict.fromkeys(order.profile.ladder, 1)
+    for stretch in order.cut.track:
         label = "+".join(dict.fromkeys(run.shot for run in runs(stretch.picture))) or "slug"
-        used[label] = used.get(label, 0) + 1
+        used[label] = used.get(label, 1 if OTHER_STEPS.fullmatch(label) else 0) + 1
         labels.append(label if used[label] == 1 else f"{label}~{used[label]}")
     return labels
 
@@ -610,7 +617,7 @@ def _sound(order: Commission) -> list[Step]:
     sound = order.profile.sound
     if not sound.items:
         return []
-    mixed = mix(order.cut, str(sound.get("layout") or "stereo"), None, order.materials)
+    mixed = mix(order, str(sound.get("layout") or "stereo"), None)
     if mixed is None:
         return []
     source: Inputs = [("mix", Output(step=mixed.name, name=mixed.outputs[0]))]

@@ -104,7 +104,7 @@ def _matches(step: Step, pattern: str) -> bool:
 
 
 def _names(plan: Plan, project: Project) -> list[str]:
-    inside = [f"{sequence.name}/{clip.shot}" for sequence in project.sequences for clip in sequence.clips]
+    inside = [f"{sequence.name}/{clip.shot}" for sequence in project.sequences for clip in sequence.clips if clip.shot]
     return [name for name, _ in _things(project)] + inside + [step.name for step in plan.steps]
 
 

@@ -110,7 +110,8 @@ def part(track: Track, start: int, end: int) -> Track:
     for stretch in track:
         first, last = max(start - at, 0), min(end - at, stretch.frames)
         if first < last:
-            found.append(_moved(stretch, first, last - first))
+            whole = last - first == stretch.frames
+            found.append(stretch if whole else _moved(stretch, first, last - first))
         at += stretch.frames
     return tuple(found)
 

@@ -44,7 +44,7 @@ def sequence(variant: Variant, desk: Desk) -> Sequence:
         clips=tuple(clips),
         audio=tuple(_track(track, desk) for track in row.get(written.AUDIO) or ()),
         overlays=tuple(_overlay(overlay, variant, desk) for overlay in row.get(written.OVERLAYS) or ()),
-        titles=tuple(_titles(row, variant, desk)),
+        titles=tuple(_titles(row, format_.rate, variant, desk)),
         captions=tuple(_captions(row)),
         timecode=row.get(written.TIMECODE) or START,
         tags=tuple(dict.fromkeys(row.get(written.TAGS) or ())),
@@ -251,16 +251,20 @@ def _share(row: Row, key: Key[Fraction], default: Fraction) -> Fraction:
     return default if value is None else value
 
 
-def _titles(row: Row, variant: Variant, desk: Desk) -> Iterator[Title]:
+def _titles(row: Row, rate: Fraction, variant: Variant, desk: Desk) -> Iterator[Title]:
     variables: dict[str, Plain] = {**desk.house.variables, **variant.variables, "project": desk.house.name}
     for title in row.get(written.TITLES) or ():
         place = title.place(written.WORDS)
         use = Use(f"a title of sequence {variant.name!r}", place)
         text = desk.prompts.text(title.get(written.WORDS) or "", variables, use)
+        lasts = title.get(written.LASTS)
+        if lasts is not None and lasts.at(rate) < 1:
+            hint = "write at least `1f`, or nothing: then it is seen to the end"
+            desk.reader.report.say(title.place(written.LASTS), "this is shorter than one frame", hint=hint)
         yield Title(
             text=text or "",
             at=title.get(written.AT) or START,
-            length=title.get(written.LASTS) or START,
+            length=lasts or START,
             fade_in=title.get(written.FADE_IN) or START,
             fade_out=title.get(written.FADE_OUT) or START,
             look=look_of(title, "title"),

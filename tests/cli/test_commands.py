@@ -265,7 +265,8 @@ def test_plan_prints_symbols_reasons_and_prices(film: Path, call: Call) -> None:
 def test_plan_json(film: Path, call: Call) -> None:
     edit(film, "a lighthouse", "a windmill")
     found = json.loads(call(film, "plan", "--json").out)
-    assert set(found) == {"schema", "steps", "cost", "unknown_prices", "limits", "choices"}
+    assert set(found) == {"schema", "steps", "cost", "unknown_prices", "limits", "choices", "whole"}
+    assert found["whole"] == []
     assert found["schema"] == "shotbuild/plan/1"
     assert {step["state"] for step in found["steps"]} == {"changed", "cached"}
     assert all(set(step) == {"name", "stage", "state", "why", "price", "under_way"} for step in found["steps"])

@@ -27,7 +27,7 @@ HZ = 1000
 
 def grey(number: int) -> int:
     """The left half of frame `number` of a plate."""
-    return WHITE if number == 0 else 30 + 6 * number
+    return WHITE if number == 0 else 30 + 6 * (number % 30)
 
 
 def tint(shot: int) -> int:
@@ -47,7 +47,7 @@ def plate(
     count = round(frames / exact * 48000)
     seconds = np.arange(count) / 48000
     heard = (sound or (lambda at: beep(at, float(1 / exact))))(seconds)
-    with av.open(str(path), "w") as into:
+    with av.open(str(path), "w", options={"fflags": "+bitexact"}) as into:
         video = into.add_stream("ffv1", rate=exact)
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         context = video.codec_context
@@ -90,7 +90,7 @@ def project(root: Path, specs: str, *, rate: str = "24", house: str = "", more: 
 
 @dataclass(frozen=True)
 class Seen:
-    """A delivered film, decoded. stamps: of its frames, in seconds; left, right: luma in the middle of each half, in 8 bits."""
+    """A delivered film, decoded. stamps: of its frames, in seconds; left, right: luma amid each half, in 8 bits."""
 
     stamps: Sequence[Fraction]
     left: Sequence[float]
@@ -189,3 +189,12 @@ def uneven(stamps: Sequence[Fraction], rate: Fraction, slack: Fraction) -> list[
 
 def rises(values: Sequence[Fraction]) -> bool:
     return all(one < other for one, other in pairwise(values))
+
+
+# --- edits -----------------------------------------------------------------------------------------------------------
+
+
+def edit(root: Path, old: str, new: str, path: str = "specs/film.yaml") -> None:
+    text = (root / path).read_text()
+    assert text.count(old) == 1, (text.count(old), old)
+    (root / path).write_text(text.replace(old, new))

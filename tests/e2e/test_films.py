@@ -1,11 +1,17 @@
 """Delivered films, decoded and measured: a flash and a beep at the start of every shot, through every kind of codec."""
 
+import os
 import shutil
+import signal
 import subprocess
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from queue import Empty, Queue
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -78,7 +84,7 @@ def straight(count: int) -> tuple[list[Clip], str]:
 
 
 def mixed(count: int) -> tuple[list[Clip], str]:
-    """Every sixth clip dissolves, is wiped in, dips, is trimmed; gaps; and a tenth of the shots in a sequence of their own."""
+    """Clips that dissolve, are wiped in, dip, are trimmed, follow a gap; a tenth of the shots in a sequence of their own."""
     own = lengths(count)
     clips: list[Clip] = []
     inside = range(count // 2, count // 2 + max(count // 10, 2))
@@ -165,7 +171,7 @@ def test_every_frame_and_every_beep_is_where_the_cut_says(tmp_path: Path, count:
 
         heard = films.listen(path)
         beeps = [at for at, shown in enumerate(cut.frames) if len(shown) == 1 and shown[0][1] == 0 and shown[0][0] >= 0]
-        assert len(beeps) > count // 3
+        assert len(beeps) >= count // 4
         frame = round(48000 / exact)
         late = {}
         for at in beeps:
@@ -267,7 +273,7 @@ def test_one_and_four_jobs_in_two_folders_give_the_same_files_for_every_profile(
         for n in range(4):
             films.plate(root / f"assets/s{n}.mkv", 16, shot=n)
         done = shotbuild(films.project(root, specs, house=house), "deliver", "-j", jobs)
-        assert done.code in (0, 3), done.err  # a picture of 64x36 may break a promise of its profile: reports are compared too
+        assert done.code in (0, 3), done.err  # a picture so small may break a promise of its profile
         made.append(contents(root) | contents(root, ".shotbuild/store/cas"))
     assert {path for path in made[0] if made[0][path] != made[1].get(path)} == set()
     assert set(made[0]) == set(made[1])
@@ -275,29 +281,62 @@ def test_one_and_four_jobs_in_two_folders_give_the_same_files_for_every_profile(
 
 # --- a browser -------------------------------------------------------------------------------------------------------
 
-PAGE = """<!doctype html><body><pre id=said>nothing</pre><script>
-const said = {};
-function tell() { document.getElementById("said").textContent = JSON.stringify(said); }
-for (const name of %s) {
+PAGE = """<!doctype html><body><script>
+function tell(name, what) { new Image().src = "http://127.0.0.1:PORT/" + name + "/" + encodeURIComponent(what); }
+for (const name of NAMES) {
   const video = document.createElement("video");
-  video.muted = true; video.src = name;
-  video.onended = () => { said[name] = "ended at " + video.currentTime.toFixed(2); tell(); };
-  video.onerror = () => { said[name] = "error " + video.error.code + " " + video.error.message; tell(); };
-  document.body.append(video); video.play().catch(refused => { said[name] = "refused " + refused; tell(); });
+  video.onended = () => tell(name, "ended at " + video.currentTime.toFixed(2));
+  video.onerror = () => tell(name, "error " + video.error.code + " " + video.error.message);
+  video.src = name;
+  document.body.append(video);
+  video.play().catch(refused => tell(name, "refused " + refused));
 }
 </script>"""
 
 
+@pytest.fixture
+def heard() -> Iterator[tuple[int, "Queue[str]"]]:
+    """A port of this machine, and what a page says to it."""
+    said: Queue[str] = Queue()
+
+    class Ear(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            said.put(unquote(self.path))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Ear)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_address[1], said
+    server.shutdown()
+    server.server_close()
+
+
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="there is no chromium on this machine")
-def test_web_films_play_to_their_end_in_a_browser(tmp_path: Path) -> None:
+def test_web_films_play_to_their_end_in_a_browser(tmp_path: Path, heard: tuple[int, "Queue[str]"]) -> None:
+    port, said = heard
     clips, inner = straight(4)
     root = written(tmp_path, clips, inner, 4, "24")
     build(root, "--only", "h264", "--only", "vp9", "--only", "av1")
     names = ["h264.mp4", "vp9.webm", "av1.mp4"]
     page = root / "out/sequences/film/page.html"
-    page.write_text(PAGE % names)
-    argv = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--mute-audio", f"--user-data-dir={tmp_path / 'user'}"]
-    argv += ["--autoplay-policy=no-user-gesture-required", "--virtual-time-budget=20000", "--dump-dom", page.as_uri()]
-    said = subprocess.run(argv, capture_output=True, text=True, timeout=100, check=False).stdout
-    seconds = f"{sum(lengths(4)) / 24:.2f}"
-    assert all(f'"{name}":"ended at {seconds}"' in said.replace("&quot;", '"') for name in names), said[:800]
+    page.write_text(PAGE.replace("PORT", str(port)).replace("NAMES", str(names)))
+    argv = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'user'}"]
+    argv += ["--mute-audio", "--autoplay-policy=no-user-gesture-required", page.as_uri()]
+    browser = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        told = sorted(said.get(timeout=60) for _ in names)
+    except Empty:
+        told = []
+    finally:
+        os.killpg(browser.pid, signal.SIGKILL)
+        browser.wait()
+    seconds = sum(lengths(4)) / 24
+    ends = {each.split("/")[1]: each.split("/")[2] for each in told}
+    assert set(ends) == set(names), ends
+    for name, end in ends.items():
+        assert end.startswith("ended at "), (name, end)
+        assert abs(float(end.removeprefix("ended at ")) - seconds) < 0.02, (name, end)

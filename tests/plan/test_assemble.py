@@ -268,7 +268,6 @@ def test_a_nested_cut_encodes_what_it_encodes_alone(film: Write) -> None:
         assert (one.recipe, one.inputs, one.outputs) == (other.recipe, other.inputs, other.outputs)
 
 
-@pytest.mark.xfail(strict=True, reason="a shot `sound` and the sound of a deliverable are both called main/web/sound")
 def test_a_shot_may_be_called_as_a_step_of_a_deliverable_is(film: Write) -> None:
     root = film()
     for old in ("  d:", "- d\n"):
@@ -279,7 +278,6 @@ def test_a_shot_may_be_called_as_a_step_of_a_deliverable_is(film: Write) -> None
     assert fake_workspace(root).build().exit_code == 0
 
 
-@pytest.mark.xfail(strict=True, reason="a deliverable `mix` and the mix of its sequence are both called main/mix")
 def test_a_deliverable_may_be_called_as_a_step_of_its_sequence_is(film: Write) -> None:
     found = steps(film(more="  mix: {sequence: main, profile: h264-web}\n"))
     assert [step.recipe.stage for step in found.values()].count("join") == 3
