@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from shotbuild import __version__
-from shotbuild.errors import BytesLost, GateError, MediaError, PlanError, nearest
+from shotbuild.errors import BytesLost, GateError, PlanError, nearest
 from shotbuild.host import files, folders, packing
 from shotbuild.host.handover import Handed, Part, hand_over
+from shotbuild.media.judge import Verdict, verdicts_of
 from shotbuild.plan.choose import Choice
 from shotbuild.plan.graph import Link, Plan
 from shotbuild.records import Deliverable, Digest, Project, Shot, SourceFile, Take
@@ -26,7 +27,7 @@ from shotbuild.spec.ledger import FOLDER
 from shotbuild.spec.lockfile import differences
 from shotbuild.units import rate_text, timecode
 
-SCHEMA, REPORT_SCHEMA = "shotbuild/sidecar/1", "shotbuild/report/1"
+SCHEMA = "shotbuild/sidecar/1"
 REPORT, PAGE = "report.json", "report.html"
 OWN = (OUT, HIDDEN, "specs", FOLDER, "templates", ".git")
 """Folders of a project into which nothing is handed over."""
@@ -51,18 +52,6 @@ class Delivered:
     link: Link
     digest: Digest
     reports: Mapping[str, tuple[Link, Digest]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """A constraint of a report. waived: the reason, None = it has to hold."""
-
-    name: str
-    wanted: str
-    measured: str
-    passed: bool
-    waived: str | None
-    remedy: str
 
 
 def step_of(deliverable: Deliverable) -> str:
@@ -100,22 +89,9 @@ def delivered(project: Project, results: Results) -> tuple[Delivered, ...]:
 # --- reports -------------------------------------------------------------------------------------------------------------
 
 
-def verdicts(report: bytes, name: str) -> tuple[Verdict, ...]:
-    """The constraints of a report. name: of the deliverable, for messages. Errors: MediaError when it is no report."""
-    try:
-        content = json.loads(report)
-        if content["schema"] != REPORT_SCHEMA:
-            raise ValueError(f"its schema is {content['schema']!r}, not {REPORT_SCHEMA!r}")
-        return tuple(_verdict(row) for row in content["verdicts"])
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise MediaError(
-            f"the report of {name} cannot be read", cause=f"{type(error).__name__}: {error}", hint="build it again"
-        ) from error
-
-
 def gate(deliverable: Deliverable, found: Iterable[Verdict]) -> GateError | None:
     """What of a report stops a delivery."""
-    failed = [each for each in found if not each.passed and each.waived is None]
+    failed = [each for each in found if each.fails]
     if not failed:
         return None
     remedies = list(dict.fromkeys(each.remedy for each in failed if each.remedy))
@@ -150,19 +126,7 @@ def _verdicts(rooms: Rooms, each: Delivered) -> tuple[Verdict, ...]:
         return ()
     digest = each.reports[REPORT][1]
     rooms.blobs.verify(digest)
-    return verdicts(rooms.blobs.path(digest).read_bytes(), step_of(each.deliverable))
-
-
-def _verdict(row: Mapping[str, Any]) -> Verdict:
-    waived = row.get("waived")
-    return Verdict(
-        name=str(row["name"]),
-        wanted=str(row["wanted"]),
-        measured=str(row["measured"]),
-        passed=bool(row["passed"]),
-        waived=None if waived is None or waived is False else str(waived),
-        remedy=str(row.get("remedy") or ""),
-    )
+    return verdicts_of(rooms.blobs.path(digest).read_bytes(), step_of(each.deliverable))
 
 
 # --- what is in a file ---------------------------------------------------------------------------------------------------
@@ -254,7 +218,7 @@ class Story:
         failed = [row for row in rows if not row.passed]
         return {
             "checked": len(rows),
-            "failed": [row.name for row in failed if row.waived is None],
+            "failed": [row.name for row in failed if row.fails],
             "waived": {row.name: row.waived for row in failed if row.waived is not None},
         }
 
@@ -323,7 +287,7 @@ def _text(value: object) -> str | None:
 def check_folder(folder: Path, root: Path) -> Path:
     """Where a package goes, as a whole path. Errors: PlanError for the project's own folders, and for what is no folder."""
     whole = folder.expanduser().resolve()
-    own = next((name for name in OWN if whole.is_relative_to(root / name)), None)
+    own = _own(whole, root)
     if own is not None or whole == root:
         raise PlanError(
             f"{folder} is the project's own{f' {own}/' if own else ' folder'}, and a package stands by itself",
@@ -350,19 +314,34 @@ def package(story: Story, found: Sequence[Delivered], folder: Path, *, force: bo
     twice = next((path for path in paths if paths.count(path) > 1), None)
     if twice is not None:
         raise PlanError(f"two files of the package would be {twice}", hint="give the deliverables other `file` names")
-    if not whole.is_relative_to(rooms.root):
-        inside = next((part.path for part in parts if (whole / part.path).resolve().is_relative_to(rooms.root)), None)
-        if inside is not None:
-            raise PlanError(f"{folder}/{inside} would lie in the project", hint="name another folder")
     handed = put(rooms, whole, parts, force=force)
     return HandedOver(folder=folder, written=handed.written, kept=handed.kept)
 
 
 def put(rooms: Rooms, folder: Path, parts: Sequence[Part], *, force: bool) -> Handed:
-    """Hands parts over, one process of the project at a time. folder: as of `check_folder`. Errors: of `hand_over`."""
+    """Hands parts over, one process of the project at a time. folder: as of `check_folder`.
+
+    Errors: PlanError for a part that would lie in the project's own folders, or in their place; those of `hand_over`."""
+    for part in parts:
+        _refuse_own(folder, part, rooms.root)
     mark, place = (hashlib.sha256(str(path).encode()).hexdigest()[:12] for path in (rooms.root, folder))
     with files.locked(rooms.folder("locks") / f"handover-{place}.lock"):
         return hand_over(folder, parts, mark, force=force)
+
+
+def _refuse_own(folder: Path, part: Part, root: Path) -> None:
+    """A folder inside the project may be named, such as `frames/`; from outside nothing leads into it."""
+    target = (folder / part.path).resolve()
+    if root.is_relative_to(target):
+        raise PlanError(f"{target} would take the place of the project's folder", hint="name another folder")
+    outside = not folder.is_relative_to(root)
+    if (outside and target.is_relative_to(root)) or _own(target, root) is not None:
+        raise PlanError(f"{folder / part.path} would lie in the project", hint="name another folder")
+
+
+def _own(path: Path, root: Path) -> str | None:
+    """Which of the project's own folders a whole path lies in, also where that is a link."""
+    return next((name for name in OWN if path.is_relative_to(root / name) or path.is_relative_to((root / name).resolve())), None)
 
 
 def _part(rooms: Rooms, link: Link, digest: Digest) -> Part:

@@ -23,7 +23,7 @@ from shotbuild.engine.operations import barred
 from shotbuild.errors import BytesLost, PlanError, ShotbuildError, SpecError, SpecErrors
 from shotbuild.host import git
 from shotbuild.making import BuildOptions, Built, bytes_missing, make, paid_missing
-from shotbuild.media.encoders import CAPPABLE, chunked, mezzanine
+from shotbuild.media.profiles import CAPPABLE, chunked, mezzanine
 from shotbuild.plan.choose import Choice
 from shotbuild.plan.expand import choose_all, expand
 from shotbuild.plan.forecast import CACHED, Forecast, forecast

@@ -1,6 +1,8 @@
 """The walls of the house, read with ast: who may import whom, and which room alone may import a library."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -155,3 +157,10 @@ def test_every_noun_is_frozen() -> None:
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
     assert classes
     assert [node.name for node in classes if "frozen=True" not in ast.unparse(node.decorator_list[0])] == []
+
+
+def test_what_plans_needs_no_library_of_pictures() -> None:
+    heavy = ("av", "ffmpeg", "numpy", "PIL", "httpx")
+    code = f"import sys, shotbuild.workspace; print([name for name in {heavy} if name in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from shotbuild.delivery import gate, shots_in, verdicts
+from shotbuild.delivery import gate, shots_in
 from shotbuild.digest import of_file
 from shotbuild.errors import BytesLost, GateError, Location, MediaError, PlanError
 from shotbuild.host.handover import SUMS
 from shotbuild.making import BuildOptions, Built
+from shotbuild.media.judge import verdicts_of
 from shotbuild.plan.graph import Link, Plan
 from shotbuild.records import Clip, Deliverable, Digest, Output, Recipe, Step, fields
 from shotbuild.rooms import Rooms
@@ -59,7 +60,7 @@ DELIVERABLE = Deliverable(
 
 
 def test_a_failed_constraint_is_told_with_what_was_wanted_and_measured() -> None:
-    error = gate(DELIVERABLE, verdicts(report(GOOD, LOUD, MEANT), "opening/web"))
+    error = gate(DELIVERABLE, verdicts_of(report(GOOD, LOUD, MEANT), "opening/web"))
     assert error is not None
     assert (error.exit_code, error.location) == (3, HERE)
     assert error.message == "opening/web does not keep what its profile h264-web asks: loudness"
@@ -69,8 +70,8 @@ def test_a_failed_constraint_is_told_with_what_was_wanted_and_measured() -> None
 
 
 def test_what_passed_or_is_waived_stops_nothing() -> None:
-    assert gate(DELIVERABLE, verdicts(report(GOOD, MEANT), "opening/web")) is None
-    assert gate(DELIVERABLE, verdicts(report(), "opening/web")) is None
+    assert gate(DELIVERABLE, verdicts_of(report(GOOD, MEANT), "opening/web")) is None
+    assert gate(DELIVERABLE, verdicts_of(report(), "opening/web")) is None
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def test_what_passed_or_is_waived_stops_nothing() -> None:
 )
 def test_what_is_no_report_is_an_error_and_not_a_pass(content: bytes) -> None:
     with pytest.raises(MediaError, match="the report of opening/web cannot be read"):
-        verdicts(content, "opening/web")
+        verdicts_of(content, "opening/web")
 
 
 # --- a project whose deliverables have reports -------------------------------------------------------------------------

@@ -61,7 +61,8 @@ def check_delivery(root: Path) -> None:
     planned = joins(root)
     first = shotbuild(root, "deliver", "--json")
     assert first.code == 0, first.out + first.err
-    assert {event["path"] for event in first.events if event["event"] == "linked"} == set(planned)
+    reports = {f"{path.rpartition('.')[0]}.report.{kind}" for path in planned for kind in ("json", "html")}
+    assert {event["path"] for event in first.events if event["event"] == "linked"} == set(planned) | reports
     for path, step in planned.items():
         found = probe(root / path)
         rate = step.recipe.parameters.fraction("rate")

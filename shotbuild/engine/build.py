@@ -63,7 +63,7 @@ class Orders:
     counter: Counter | None
     price: Callable[[Step], Price]
     run: Callable[[Action], ActionResult]
-    run_all: Callable[[Sequence[Action]], Sequence[ActionResult | ShotbuildError]] | None = None
+    run_all: Callable[[Sequence[Action]], Sequence[ActionResult | Exception]] | None = None
     record: "Callable[[Done], None]"
     actions: ActionCache
     locks: Path
@@ -151,6 +151,11 @@ def _in_words(error: ShotbuildError, job: _Job) -> ShotbuildError:
     return error
 
 
+def _told(result: ActionResult | BaseException, job: _Job) -> ActionResult | BaseException:
+    """The same, with the words of people in an error that we know of."""
+    return _in_words(result, job) if isinstance(result, ShotbuildError) else result
+
+
 def _bug(error: BaseException) -> ShotbuildError:
     told = "".join(traceback.format_exception(error)).strip().splitlines()
     message = f"a bug: {type(error).__name__}: {error}"
@@ -208,7 +213,7 @@ class _Build:
             self._try(job.step, partial(self._claim, job, pool), otherwise=partial(self.contended.append, job))
         while self.ready and (len(self.running) < self.orders.jobs or self.orders.cancel.is_set()):
             step = heapq.heappop(self.ready)[2]
-            if step.name not in self.skipped and self._still_ready(step):
+            if self._still_ready(step) and step.name not in self.skipped:
                 self._try(step, partial(self._want, step, pool))
         while self.asking:
             step = self.asking.popleft()
@@ -346,21 +351,27 @@ class _Build:
         lane = self.orders.lane(step)
         return lane is not None and sum(self.orders.lane(job.step) == lane for job in self.making.values()) >= lane[1]
 
-    def _run(self, jobs: list[_Job]) -> Sequence[ActionResult | ShotbuildError]:
-        """In a thread of the pool."""
+    def _run(self, jobs: list[_Job]) -> list[ActionResult | BaseException]:
+        """In a thread of the pool: a result or an error for each, so that none costs the others theirs."""
+        ended: dict[str, ActionResult | BaseException] = {}
         for job in jobs:
-            bring_sources(self._wanted(job), self.orders.bring)
-        if len(jobs) > 1 and self.orders.run_all is not None:
-            results = self.orders.run_all([job.action for job in jobs])
-            return [
-                _in_words(result, job) if isinstance(result, ShotbuildError) else result
-                for job, result in zip(jobs, results, strict=True)
-            ]
-        (job,) = jobs
+            try:
+                bring_sources(self._wanted(job), self.orders.bring)
+            except ShotbuildError as error:
+                ended[job.digest] = error
+        whole = [job for job in jobs if job.digest not in ended]
+        if len(whole) > 1 and self.orders.run_all is not None:
+            results = self.orders.run_all([job.action for job in whole])
+            ended.update((job.digest, result) for job, result in zip(whole, results, strict=True))
+        else:
+            ended.update((job.digest, self._run_one(job)) for job in whole)
+        return [_told(ended[job.digest], job) for job in jobs]
+
+    def _run_one(self, job: _Job) -> ActionResult | BaseException:
         try:
-            return [self.orders.run(job.action)]
-        except ShotbuildError as error:
-            raise _in_words(error, job) from error.__cause__
+            return self.orders.run(job.action)
+        except Exception as error:
+            return error
 
     def _collect(self) -> None:
         """Waits for something to end, or for the time of something to come, and takes in all that has ended."""

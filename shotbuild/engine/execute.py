@@ -5,7 +5,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -38,34 +38,33 @@ def execute(action: Action, shop: Workshop) -> ActionResult:
     return _kept(action, shop, shop.stage(action.recipe.stage).run, reads=True)
 
 
-def execute_all(actions: Sequence[Action], shop: Workshop) -> list[ActionResult | ShotbuildError]:
+def execute_all(actions: Sequence[Action], shop: Workshop) -> list[ActionResult | Exception]:
     """Runs actions of one batch in one go where their stage can; each has a result of its own, or its own error. What fails
     together is run one by one, so that one that cannot be made does not take the others with it."""
     stage = shop.stage(actions[0].recipe.stage)
     if isinstance(stage, Together):
-        try:
-            return list(_kept_together(actions, shop, stage))
-        except Cancelled as error:
-            return [error] * len(actions)
-        except ShotbuildError:
-            pass
+        with suppress(Exception):  # also of a bug: it shows itself again, in the one that has it
+            try:
+                return [*_kept_together(actions, shop, stage)]
+            except Cancelled as error:
+                return [error] * len(actions)
     return [_tried(action, shop) for action in actions]
 
 
-def _tried(action: Action, shop: Workshop) -> ActionResult | ShotbuildError:
+def _tried(action: Action, shop: Workshop) -> ActionResult | Exception:
     try:
         return execute(action, shop)
-    except ShotbuildError as error:
+    except Exception as error:
         return error
 
 
-def _kept_together(actions: Sequence[Action], shop: Workshop, stage: Together) -> Iterator[ActionResult]:
+def _kept_together(actions: Sequence[Action], shop: Workshop, stage: Together) -> list[ActionResult]:
     began = time.monotonic()
     with ExitStack() as held:
         works = [_work(action, shop, held.enter_context(_folder(action, shop)), reads=True) for action in actions]
         stage.run_all(works)
         each = int((time.monotonic() - began) * 1000) // len(actions)
-        yield from [_result(work, shop, stage, each) for work in works]
+        return [_result(work, shop, stage, each) for work in works]
 
 
 def receive(action: Action, shop: Workshop, file: Path, answer: Answer) -> ActionResult:

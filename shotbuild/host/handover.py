@@ -61,6 +61,9 @@ def hand_over(folder: Path, parts: Sequence[Part], mark: str, *, force: bool = F
     Errors: PlanError for what is in the way, before anything is written; ShotbuildError when it cannot be written.
     """
     staging = folder / f".shotbuild-{mark}"
+    if staging.is_symlink():
+        # What it leads to would be cleared, and a list there would call files ours.
+        raise PlanError(f"{staging} is a link", cause=f"it leads to {os.path.realpath(staging)}", hint="remove the link")
     moving = done = False
     begun: Pairs = frozenset()
     try:

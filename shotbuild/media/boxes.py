@@ -17,12 +17,11 @@ _SHORT, _LONG = 8, 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boxes:
-    """brand: the major one, such as `isom` or `qt  `; moov_first: the index stands before the pictures; fragmented: it has
-    `moof` boxes; edits: the tracks that have an edit list, as their handlers call them (`vide`, `soun`, `tmcd`, …)."""
+    """brand: the major one, such as `isom` or `qt  `; moov_first: the index stands before the pictures; edits: the tracks
+    that have an edit list, as their handlers call them (`vide`, `soun`, `tmcd`, …)."""
 
     brand: str
     moov_first: bool
-    fragmented: bool
     edits: tuple[str, ...]
 
 
@@ -43,9 +42,7 @@ def boxes_of(path: Path) -> Boxes:
     if b"moov" not in order:
         raise MediaError(f"{path.name} has no index", cause="there is no `moov` box in it", hint="export the file again")
     pictures = order.index(b"mdat") if b"mdat" in order else len(order)
-    return Boxes(
-        brand=brand, moov_first=order.index(b"moov") < pictures, fragmented=b"moof" in order, edits=tuple(sorted(edits))
-    )
+    return Boxes(brand=brand, moov_first=order.index(b"moov") < pictures, edits=tuple(sorted(edits)))
 
 
 def _top(stream: BinaryIO, end: int, name: str) -> Iterator[tuple[bytes, int, int]]:

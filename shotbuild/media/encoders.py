@@ -13,7 +13,8 @@ from shotbuild.errors import MediaError
 from shotbuild.media.colour import TAGS
 from shotbuild.media.filters import argv, ffv1, picked, source, written
 from shotbuild.media.pictures import numbered
-from shotbuild.records import Fields, Profile, fields
+from shotbuild.media.profiles import CAPPED, VBV
+from shotbuild.records import Fields, Profile
 from shotbuild.units import SAMPLE_RATE, rate_name, round_half_up
 
 MUXERS = {
@@ -32,11 +33,6 @@ MUXERS = {
     "jpg": "image2",
     "tar": "image2",
 }
-CRF, CAPPED, VBV = "crf", "capped", "vbv"
-"""How a rate is kept: by quality alone; by quality below a cap, chunk by chunk; by a buffer over the whole film."""
-CAPPABLE = frozenset({"h264", "hevc"})
-"""Codecs that can be held below a cap chunk by chunk."""
-
 MPEG2_RATES = tuple(map(Fraction, ("24000/1001", "24", "25", "30000/1001", "30", "50", "60000/1001", "60")))
 CHANNELS = {"mono": 1, "stereo": 2, "5.1": 6}
 RGB_TAGS = TAGS | {"colorspace": "rgb", "color_range": "pc"}
@@ -81,16 +77,6 @@ def whole(ffmpeg: Path, film: Path, video: Fields, *, frames: int, rate: Fractio
     arguments = encoder_arguments(video, rate) | {"frames:v": str(frames)}
     stream = stream.filter("format", video.text("pixels"))
     return argv(ffmpeg, written(stream, output, MUXERS[video.text("extension")], arguments))
-
-
-def chunked(video: Fields) -> bool:
-    """Whether a film may be joined of segments that were encoded on their own."""
-    return video.get("rate") != VBV and video.get("codec") not in ("gif", "webp", "mpeg2")
-
-
-def mezzanine(pixels: str) -> Fields:
-    """Settings of the lossless film from which a film is encoded that is not chunked. pixels: those of its profile."""
-    return fields(codec="ffv1", extension="mkv", pixels=pixels)
 
 
 def needs(profile: Profile) -> frozenset[str]:

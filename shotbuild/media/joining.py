@@ -4,6 +4,7 @@ Time stamps are counted, not copied: pts = first frame of the chunk + place in i
 reorder delay. ffmpeg's own concat rounds mkv stamps and loses frames of chunks shorter than the reorder delay.
 """
 
+from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -76,12 +77,14 @@ def join(chunks: Sequence[Path], sound: Path | None, film: Film, target: Path) -
     delay = max(index - rank for chunk in ranks for index, rank in enumerate(chunk))
     try:
         with av.open(str(target.absolute()), "w", format=film.muxer, options=_options(film)) as output:
-            output.metadata["title"] = film.title
+            if film.title:
+                output.metadata["title"] = film.title
             if film.identity:
                 output.metadata["comment"] = film.identity
             _write(output, chunks, sound, film, ranks, delay)
     except ValueError as error:  # PyAV's own word for a codec that a container cannot hold
-        raise MediaError(f"{target.name} cannot be written", cause=str(error)) from error
+        hint = "use another `extension` in the profile, or leave out what this container cannot hold"
+        raise MediaError(f"{target.name} cannot be written", cause=str(error), hint=hint) from error
     except av.FFmpegError as error:
         raise MediaError(f"{target.name} cannot be written", cause=error.strerror) from error
 
@@ -115,13 +118,16 @@ def _checked(chunks: Sequence[Path], film: Film) -> list[list[int]]:
     return ranks
 
 
-def _read(path: Path, *, decoded: bool) -> tuple[_Kind, list[int], bool]:
+def _read(path: Path, *, decoded: bool) -> tuple[_Kind, "array[int]", bool]:
     """decoded: whether its pixel format is asked for, which it is of codecs without parameter sets that would say it."""
     with opened(path, streams=None if decoded else 1) as source:
         stream = source.streams.video[0]
-        packets = [packet for packet in source.demux(stream) if packet.size and packet.pts is not None]
-        key = bool(packets) and packets[0].is_keyframe
-        return _kind(stream), [packet.pts for packet in packets if packet.pts is not None], key
+        stamps, key = array("q"), False
+        for packet in source.demux(stream):
+            if packet.size and packet.pts is not None:
+                key = packet.is_keyframe if not stamps else key
+                stamps.append(packet.pts)
+        return _kind(stream), stamps, key
 
 
 def _kind(stream: VideoStream) -> _Kind:

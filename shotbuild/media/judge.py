@@ -4,9 +4,10 @@ A constraint that could not be measured is not kept. Every film of a package has
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from shotbuild.digest import canonical, from_plain
 from shotbuild.errors import MediaError
@@ -102,12 +103,29 @@ def report(measured: Fields, must: Fields, waived: Fields, names: Fields, *, sil
     return canonical(fields(schema=SCHEMA, names=names, passed=passed, verdicts=rows, remarks=remarks, measured=measured))
 
 
-def failed(report_json: bytes) -> tuple[str, ...]:
-    """A line for each constraint that is neither kept nor waived: wanted and measured. Errors: MediaError."""
-    return tuple(
-        f"{row.text('name')}: wanted {row.text('wanted')}, measured {row.text('measured')}"
-        for row in read(report_json).rows("verdicts")
-        if not row.get("passed") and row.get("waived") is None
+def verdicts_of(report_json: bytes, name: str) -> tuple[Verdict, ...]:
+    """The verdicts of a report. name: of the deliverable, for messages. Errors: MediaError when it is no report."""
+    try:
+        content = json.loads(report_json)
+        if content["schema"] != SCHEMA:
+            raise ValueError(f"its schema is {content['schema']!r}, not {SCHEMA!r}")
+        return tuple(_verdict(row) for row in content["verdicts"])
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise MediaError(
+            f"the report of {name} cannot be read", cause=f"{type(error).__name__}: {error}", hint="build it again"
+        ) from error
+
+
+def _verdict(row: Mapping[str, Any]) -> Verdict:
+    waived = row.get("waived")
+    return Verdict(
+        name=str(row["name"]),
+        wanted=str(row["wanted"]),
+        measured=str(row["measured"]),
+        passed=bool(row["passed"]),
+        waived=None if waived is None or waived is False else str(waived),
+        remedy=str(row.get("remedy") or ""),
+        remark=str(row.get("remark") or ""),
     )
 
 

@@ -24,21 +24,6 @@ HEADS = {
 HINT = "this is a fault of shotbuild or of this ffmpeg: run `shotbuild doctor` and report it"
 
 
-def pack_frames(folder: Path, extension: str, target: Path) -> int:
-    """Packs the pictures `<number>.<extension>` of a folder in the order of their numbers and gives how many there are.
-
-    Other files in the folder are left alone. Errors: MediaError when there are none, or a number is missing.
-    """
-    numbers = sorted(number for path in folder.iterdir() if (number := _number(path.name, extension)) is not None)
-    _refuse_gaps(numbers, target.name)
-    with writing(target) as add:
-        for number in numbers:
-            path = folder / f"{number}.{extension}"
-            with path.open("rb") as content:
-                add(path.name, content, path.stat().st_size)
-    return len(numbers)
-
-
 def gather(packages: Sequence[Path], lengths: Sequence[int], first: int, extension: str, target: Path) -> None:
     """Packages of segments → one package of `1001.png`, `1002.png`, …; lengths: pictures of each; first: the first number.
 

@@ -8,6 +8,11 @@ from collections.abc import Mapping
 from shotbuild.records import Fields, Profile, Value, fields
 from shotbuild.units import Size
 
+CRF, CAPPED, VBV = "crf", "capped", "vbv"
+"""How a rate is kept: by quality alone; by quality below a cap, chunk by chunk; by a buffer over the whole film."""
+CAPPABLE = frozenset({"h264", "hevc"})
+"""Codecs that can be held below a cap chunk by chunk."""
+
 HD, UHD, UPRIGHT, SQUARE = Size(1920, 1080), Size(3840, 2160), Size(1080, 1920), Size(1080, 1080)
 FILM_RATES = "24000/1001 24 25 30000/1001 30"
 ALL_RATES = f"{FILM_RATES} 48 50 60000/1001 60"
@@ -411,3 +416,13 @@ PROFILES: Mapping[str, Profile] = _table(
         about="One frame, a third into the film.",
     ),
 )
+
+
+def chunked(video: Fields) -> bool:
+    """Whether a film may be joined of segments that were encoded on their own."""
+    return video.get("rate") != VBV and video.get("codec") not in ("gif", "webp", "mpeg2")
+
+
+def mezzanine(pixels: str) -> Fields:
+    """Settings of the lossless film from which a film is encoded that is not chunked. pixels: those of its profile."""
+    return fields(codec="ffv1", extension="mkv", pixels=pixels)

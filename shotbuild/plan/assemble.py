@@ -115,7 +115,8 @@ def sounds_of(cut: Cut, films: Mapping[str, ShotFilm], materials: Materials) -> 
         if film is None or film.sound is None:
             continue
         frames = frames_of(film.seconds, cut.rate)
-        parameters = fields(effects=film.retimed, frames=frames, rate=rate_text(cut.rate))
+        own = rate_text(film.shot.format.rate) if film.retimed else None
+        parameters = fields(effects=film.retimed, frames=frames, own=own, rate=rate_text(cut.rate))
         inputs: Inputs = [("source", film.sound)]
         found[film.shot.name] = Step(
             name=sound_name(film.shot.name, cut.rate),
@@ -257,8 +258,7 @@ def _mezzanine(order: Commission) -> list[Step]:
     inner = replace(order, prefix=f"{order.prefix}/mezzanine", profile=replace(order.profile, wrap=Fields()))
     steps = _encoded(inner, lossless)
     lengths = _lengths(order.cut)
-    joined = _joined(inner, inner.prefix, steps, lengths, lossless, "mkv", [], [])
-    return [*steps, replace(joined, cites=())]
+    return [*steps, _bare(_joined(inner, inner.prefix, steps, lengths, lossless, "mkv", [], []))]
 
 
 def _ladder(order: Commission) -> list[Step]:
@@ -271,7 +271,8 @@ def _ladder(order: Commission) -> list[Step]:
         rung = replace(order, profile=profile, prefix=f"{order.prefix}/{name}")
         chunks = _encoded(rung, profile.video)
         film = _joined(rung, rung.prefix, chunks, lengths, profile.video, "mp4", [], [])
-        steps += [*chunks, replace(film, cites=())]
+        film = _bare(film)
+        steps += [*chunks, film]
         inputs.append((f"rung{index}", Output(step=film.name, name=film.outputs[0])))
         rungs.append(fields(name=name, size=str(rung.size)))
     sound = _sound(order)
@@ -406,7 +407,7 @@ def _encoded(order: Commission, video: Fields) -> list[Step]:
             letters = [_title(order, shown, each.frames) for shown in each.titles]
             letters += [_caption(order, text, at + first, each.frames) for text in _over(burnt, at + first, each.frames)]
             steps.update((step.name, step) for step, _ in letters)
-            name = f"{order.prefix}/{label}" + (f".{piece + 1}" if len(parts) > 1 else "")
+            name = f"{order.prefix}/{label}" + (f"/{piece + 1}" if len(parts) > 1 else "")
             chunk = _encode(order, each, at + first, name, video, letters, f"chunk.{video.text('extension')}")
             chunks.append(replace(chunk, batch=f"{order.cut.sequence.name}/{label}", piece=piece))
     return [*steps.values(), *chunks]
@@ -478,8 +479,8 @@ def _shot_row(film: ShotFilm, name: str, rate: Fraction) -> Fields:
         fit=film.shot.fit,
         input=name,
         length=frames_of(film.seconds, rate),
-        own=rate_text(film.shot.format.rate),
-        pixels=film.shot.format.pixels,
+        own=rate_text(film.shot.format.rate) if film.effects or film.ready else None,
+        pixels=film.shot.format.pixels if film.effects else None,
         ready=film.ready,
     )
 
@@ -514,7 +515,7 @@ def _labels(order: Commission) -> list[str]:
     """A name for each segment, by its shots, so that moving a clip does not rename the others. A shot that is called as
     another step of a deliverable is gives its segments numbers from 2 on."""
     labels: list[str] = []
-    used: dict[str, int] = dict.fromkeys(order.profile.ladder, 1)
+    used: dict[str, int] = {}
     for stretch in order.cut.track:
         label = "+".join(dict.fromkeys(run.shot for run in runs(stretch.picture))) or "slug"
         used[label] = used.get(label, 1 if OTHER_STEPS.fullmatch(label) else 0) + 1
@@ -596,7 +597,7 @@ def _captions(order: Commission, language: str) -> Captions:
 
 def _caption_track(order: Commission, language: str) -> Step:
     captions = _captions(order, language)
-    form = "webvtt" if order.profile.kind in LADDERS or order.profile.extension == "webm" else "mov_text"
+    form = "mov_text" if order.profile.kind == FILM and order.profile.extension in ("mp4", "mov") else "webvtt"
     parameters = fields(
         form=form,
         frames=order.cut.frames,
@@ -656,6 +657,13 @@ def _joined(
     takes = {shot: order.films[shot].take for shot in cut.shots}
     joined = order.step(name, "join", parameters, inputs, (f"film.{extension}",), (order.materials.joiner,))
     return replace(joined, cites=tuple(sorted(takes.items())))
+
+
+def _bare(film: Step) -> Step:
+    """A film that only another step reads: it says of itself neither what it is called nor what is in it."""
+    parameters = dict(film.recipe.parameters.items) | {"title": "", "project": "", "sequence": ""}
+    recipe = replace(film.recipe, parameters=Fields(tuple(sorted(parameters.items()))))
+    return replace(film, recipe=recipe, cites=())
 
 
 def _numbered(chunks: Rows[Step]) -> Inputs:

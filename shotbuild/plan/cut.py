@@ -142,7 +142,8 @@ def _piece(clip: Clip, shots: Mapping[str, Length], sequences: Mapping[str, Sequ
             )
         laid = _laid(inner, shots, sequences, rate)
         start, end = _used(clip, laid.frames, rate)
-        heard = tuple(_sounding(each, clip) for each in _within(laid.heard, start, end, rate)) if clip.sound else ()
+        inside = _within(laid.heard, start, end, rate, ends=end == laid.frames)
+        heard = tuple(_sounding(each, clip) for each in inside) if clip.sound else ()
         clips = tuple(
             (name, max(first, start) - start, min(last, end) - start)
             for name, first, last in laid.clips
@@ -320,8 +321,9 @@ def _ends(heard: Heard, frames: int, rate: Fraction) -> bool:
     return heard.at + heard.length >= samples(frames, rate) - 1
 
 
-def _within(heard: tuple[Heard, ...], start: int, end: int, rate: Fraction) -> list[Heard]:
-    """What of some sounds lies between two frames, from the first of them on."""
+def _within(heard: tuple[Heard, ...], start: int, end: int, rate: Fraction, *, ends: bool = False) -> list[Heard]:
+    """What of some sounds lies between two frames, from the first of them on. ends: the last frame is that of the film that
+    they belong to, so that sounds which go on to its end fade out there as they would have."""
     first, last = samples(start, rate), samples(end, rate)
     found: list[Heard] = []
     for each in heard:
@@ -330,7 +332,7 @@ def _within(heard: tuple[Heard, ...], start: int, end: int, rate: Fraction) -> l
         rest = room if each.length == TO_THE_END else min(each.length - late, room)
         if room <= 0 or rest <= 0:
             continue
-        cut_off = each.length == TO_THE_END or each.length - late > room
+        cut_off = not ends and (each.length == TO_THE_END or each.length - late > room)
         found.append(
             replace(
                 each,

@@ -100,7 +100,15 @@ class _Expansion:
 
     def _add(self, steps: list[Step]) -> None:
         # A frame that two shots continue from is one step, and so is the mix of two deliverables.
-        self.steps.update((step.name, step) for step in steps)
+        for step in steps:
+            known = self.steps.setdefault(step.name, step)
+            if (known.recipe, known.inputs) != (step.recipe, step.inputs):
+                raise SpecError(
+                    f"two steps of this project are both called {step.name}",
+                    location=step.location,
+                    cause="a shot, a profile or a deliverable has the name of something that is made for another one",
+                    hint="give one of them another name",
+                )
 
 
 def shots_of(sequence: Sequence, sequences: Mapping[str, Sequence]) -> frozenset[str]:

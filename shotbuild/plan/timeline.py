@@ -129,7 +129,9 @@ def crossed(a: Track, b: Track, kind: str, style: str) -> Track:
     mixed: list[Stretch] = []
     for at, one, other in _together(a, b):
         picture = Blend(a=one.picture, b=other.picture, at=at, of=of, form=form)
-        mixed.append(Stretch(frames=one.frames, picture=picture, titles=one.titles + other.titles))
+        # Titles lie over the delivered picture, where nothing melts: each goes or comes with its own side.
+        titles = [_leaving(shown, at, of) for shown in one.titles] + [_arriving(shown, at, of) for shown in other.titles]
+        mixed.append(Stretch(frames=one.frames, picture=picture, titles=tuple(titles)))
     return tuple(mixed)
 
 
@@ -196,6 +198,18 @@ def _later(picture: Picture, by: int) -> Picture:
         case Over():
             return replace(picture, base=_later(picture.base, by), top=_later(picture.top, by), at=picture.at + by)
     return picture
+
+
+def _leaving(shown: Shown, at: int, of: int) -> Shown:
+    """A title that a transition cuts off goes with it. at: of the transition, which lasts `of` frames."""
+    end = shown.at - at + of
+    return replace(shown, of=end, fade_out=of) if shown.of >= end else shown
+
+
+def _arriving(shown: Shown, at: int, of: int) -> Shown:
+    """A title that is there from the first frame of a transition comes with it; its clock begins there."""
+    past = shown.at - at
+    return replace(shown, at=at, of=shown.of - past, fade_in=of) if past >= 0 else shown
 
 
 def pieces(stretch: Stretch, gop: int) -> Track:

@@ -1,6 +1,7 @@
 """The sound of a clip, in sync with the picture of its file and exactly as long as that lasts in the cut.
 
-Parameters: frames, rate, and effects: rows of the picture's effects, whose changes of time it follows. It is 48 kHz with as
+Parameters: frames, rate, and effects: rows of the picture's effects, whose changes of time it follows at the rate `own`, at
+which they were made in the picture. It is 48 kHz with as
 many channels as the source has: 1, 2 or 6; others are mixed down to 2.
 """
 
@@ -28,7 +29,7 @@ class ClipSound:
             _length(work),
             work.outputs[0],
             effects=work.parameters.rows("effects"),
-            rate=work.parameters.fraction("rate"),
+            rate=work.parameters.fraction("own" if work.parameters.get("own") else "rate"),
         )
         process.run(argv, cwd=work.into, cancel=work.cancel)
 

@@ -25,8 +25,9 @@ class Finish:
 
     def run(self, work: Work) -> None:
         shot, frames = _shot(work), work.parameters.integer("frames")
-        lay_out(tuple(shot.effects), work)
-        stream, _ = finished(_prepared(shot, work), frames)
+        lay_out(work.parameters.rows("effects"), work)
+        _prepare(shot, work)
+        stream, _ = finished(shot, frames)
         command = argv(work.ffmpeg, written(stream, VIDEO, "matroska", ffv1(shot.pixels, frames)))
         process.run(command, cwd=work.into, cancel=work.cancel)
 
@@ -40,24 +41,27 @@ def _shot(work: Work) -> Shot:
     return Shot(
         read=source(work.inputs["source"]),
         length=work.parameters.integer("frames"),
-        effects=work.parameters.rows("effects"),
+        effects=[_named(index, row) for index, row in enumerate(work.parameters.rows("effects"))],
         own=work.parameters.fraction("own"),
         pixels=work.parameters.text("pixels"),
         fit="pad",
     )
 
 
-def _prepared(shot: Shot, work: Work) -> Shot:
-    """The shot with what its effects find out by reading all of it once, such as how a camera shook."""
-    rows = list(shot.effects)
-    for index, row in enumerate(rows):
+def _named(index: int, row: Fields) -> Fields:
+    """An effect with the name of the file of its own making, where it reads the shot twice."""
+    if row.text("effect") not in PREPARE:
+        return row
+    files = Fields(tuple(sorted((*files_of(row).items(), (MOTION, f"effect{index}-motion")))))
+    return Fields(tuple(sorted((dict(row.items) | {"files": files}).items())))
+
+
+def _prepare(shot: Shot, work: Work) -> None:
+    """Writes what effects find out by reading all of the shot once, such as how a camera shook."""
+    for index, row in enumerate(shot.effects):
         prepare = PREPARE.get(row.text("effect"))
         if prepare is None:
             continue
-        plain = f"effect{index}-motion"
-        film = whole_of(replace(shot, effects=rows[:index]), shot.length)
-        read = prepare(film, settings_of(row), plain)
+        film = whole_of(replace(shot, effects=shot.effects[:index]), shot.length)
+        read = prepare(film, settings_of(row), files_of(row)[MOTION])
         process.run(argv(work.ffmpeg, written(read, "nothing", "null", {})), cwd=work.into, cancel=work.cancel)
-        files = Fields(tuple(sorted((*files_of(row).items(), (MOTION, plain)))))
-        rows[index] = Fields(tuple(sorted((dict(row.items) | {"files": files}).items())))
-    return replace(shot, effects=rows)

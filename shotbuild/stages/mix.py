@@ -31,12 +31,8 @@ class Mix:
         rows = work.parameters.rows("tracks")
         heard = {name: _heard(work, name) for name in sorted({row.text("input") for row in rows})}
         tracks = [_track(row, heard[row.text("input")]) for row in rows]
-        wanted = work.parameters.get("roles")
-        roles = (
-            None if wanted is None else frozenset(str(role) for role in wanted) if isinstance(wanted, tuple) else frozenset()
-        )
         desk = _Desk(work=work, length=_length(work.parameters), layout=work.parameters.text("layout"))
-        desk.mix(tracks, roles)
+        desk.mix(tracks, _roles(work.parameters))
 
     def check(self, work: Work) -> None:
         channels = CHANNELS[work.parameters.text("layout")]

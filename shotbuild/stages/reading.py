@@ -1,6 +1,6 @@
 """Parameters of a step → the shots, pictures and effect files that a graph of `media` is built from.
 
-Rows of `shots`: input, length, fit, pixels, own (rate of its effects), ready (is it an intermediate of ours, at `own`) and
+Rows of `shots`: input, length, fit, pixels, own (rate of its effects, null without any), ready (is it an intermediate of ours, at `own`) and
 effects. The file of an effect is the input of its plain name without suffix: `shot0-effect1-file.cube` and
 `shot0-effect1-file`.
 """
@@ -18,7 +18,8 @@ from shotbuild.stages.interface import Work
 
 
 def leaf(row: Fields, work: Work) -> Leaf:
-    path, own, length = work.inputs[row.text("input")], row.fraction("own"), row.integer("length")
+    path, length = work.inputs[row.text("input")], row.integer("length")
+    own = row.fraction("own") if row.get("own") else work.parameters.fraction("rate")
     if row.get("ready"):
         return Ready(path=path, look=glance(path), rate=own, length=length, fit=row.text("fit"))
     return Shot(
@@ -26,19 +27,20 @@ def leaf(row: Fields, work: Work) -> Leaf:
         length=length,
         effects=row.rows("effects"),
         own=own,
-        pixels=row.text("pixels"),
+        pixels=str(row.get("pixels") or work.parameters.text("pixels")),
         fit=row.text("fit"),
     )
 
 
 def source(path: Path) -> Source:
-    found = _probed(path)
+    stat = path.stat()
+    found = _probed(path, stat.st_size, stat.st_mtime_ns)
     return Source(path=path, container=found.container, picture=found.video)
 
 
 @lru_cache(maxsize=64)
-def _probed(path: Path) -> Probe:
-    """Blobs do not change, and a long plate is read by hundreds of segments."""
+def _probed(path: Path, _size: int, _changed: int) -> Probe:
+    """A long plate is read by hundreds of segments, and a blob does not change under its name."""
     return probe(path)
 
 

@@ -9,25 +9,28 @@ import json
 import os
 import re
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
+from itertools import pairwise
 from math import ceil, floor
 from pathlib import Path
 from typing import Any
 
 from shotbuild.delivery import check_folder, put
 from shotbuild.digest import of_file
+from shotbuild.engine.execute import clear_leftovers
 from shotbuild.errors import MediaError, PlanError, nearest
-from shotbuild.host import process
+from shotbuild.host import files, process
 from shotbuild.host.handover import Part
 from shotbuild.media import plates
 from shotbuild.media.plates import FORMS, Around, Film, Pictures
 from shotbuild.media.probe import probe
 from shotbuild.records import Clip, Digest, Overlay, Project, Shot, Take, fields
+from shotbuild.rooms import Rooms
 from shotbuild.stages.effects import EFFECTS
 from shotbuild.takes.adopt import Adopted, adopt
 from shotbuild.units import Size, counted, parse_rate, rate_text
@@ -124,8 +127,7 @@ def export_frames(
         sound=film.found.sound is not None,
     )
     sidecar = _sidecar(workspace.project, exported, digest, extension, low, high, film.frames, finished=finished)
-    with tempfile.TemporaryDirectory(prefix="frames-", dir=rooms.folder("work")) as name:
-        work = Path(name)
+    with _workplace(rooms) as work:
         argv = plates.export(rooms.ffmpeg(workspace.project), film, low, high, extension, first)
         process.run(argv, cwd=work)
         pictures = {
@@ -140,6 +142,22 @@ def export_frames(
         )
         handed = put(rooms, folder, [part], force=force)
     return replace(exported, written=bool(handed.written))
+
+
+@contextmanager
+def _workplace(rooms: Rooms) -> Iterator[Path]:
+    """A folder of one's own, under a lock as that of a build: while it is held the store is not swept, and what a killed
+    process leaves behind is cleared by the next one."""
+    work = rooms.folder("work")
+    own = work / f"frames-{os.getpid()}-{time.monotonic_ns()}"
+    with ExitStack() as held:
+        # Nobody may look for leftovers between the making of a lock file and its locking.
+        with files.locked(rooms.folder("locks") / "work.lock"):
+            clear_leftovers(work)
+            held.enter_context(files.locked(own.with_suffix(".lock")))
+            own.mkdir()
+        held.callback(shutil.rmtree, own, ignore_errors=True)
+        yield own
 
 
 def _fill(pictures: dict[str, Path], target: Path) -> None:
@@ -333,8 +351,7 @@ def _assembled(
     pictures = Pictures(
         extension=row.extension, count=len(row.paths), look=plates.look(row.paths[0], row.extension), size=row.size
     )
-    with tempfile.TemporaryDirectory(prefix="frames-", dir=rooms.folder("work")) as name:
-        work = Path(name)
+    with _workplace(rooms) as work:
         for number, path in enumerate(row.paths):
             os.symlink(path.resolve(), work / f"{plates.NAME % number}.{row.extension}")
         clip = work / "frames.mkv"
@@ -377,15 +394,14 @@ def _row(folder: Path, origin: _Origin | None) -> _Row:
     return _Row(paths=paths, first=first, extension=extension, size=_size(paths, extension))
 
 
-def _refuse_others(folder: Path, numbers: list[int], first: int, last: int) -> None:
+def _refuse_others(folder: Path, numbers: Sequence[int], first: int, last: int) -> None:
     """Errors: PlanError for frames that are missing, or that nobody asked for."""
-    there = set(numbers)
-    if last - first - len(there) > LAST:
-        raise PlanError(f"the numbers in {folder} go from {first} to {last}", hint="number the frames without gaps")
-    missing = [number for number in range(first, last + 1) if number not in there]
+    # Names and sidecars may say numbers as large as they like, so gaps are found between the files that are there.
+    asked = [number for number in numbers if first <= number <= last]
+    missing = [range(one + 1, other) for one, other in pairwise([first - 1, *asked, last + 1]) if other - one > 1]
     if missing:
         raise PlanError(
-            f"{folder} lacks {counted(len(missing), 'frame')} of {first} to {last}",
+            f"{folder} lacks {counted(sum(map(len, missing)), 'frame')} of {first} to {last}",
             cause=_shown(missing),
             hint="render what is missing",
         )
@@ -393,7 +409,7 @@ def _refuse_others(folder: Path, numbers: list[int], first: int, last: int) -> N
     if others:
         raise PlanError(
             f"{folder} has {counted(len(others), 'frame')} beside {first} to {last}, which went out",
-            cause=_shown(others),
+            cause=_shown([range(number, number + 1) for number in others]),
             hint="take them away; who wants longer handles exports anew with `--handles`",
         )
 
@@ -421,7 +437,7 @@ def _origin(folder: Path) -> _Origin | None:
         if isinstance(content, dict) and content.get("schema") == SCHEMA:
             try:
                 return _read(content)
-            except (KeyError, TypeError, ValueError) as error:
+            except (KeyError, TypeError, ValueError, ArithmeticError) as error:
                 raise PlanError(
                     f"{path} cannot be used", cause=f"{type(error).__name__}: {error}", hint="export the frames again"
                 ) from error
@@ -449,13 +465,13 @@ def _read(content: dict[str, Any]) -> _Origin:
     return found
 
 
-def _shown(numbers: list[int]) -> str:
-    """`1004, 1010 to 1012`."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and runs[-1][-1] == number - 1:
-            runs[-1][1:] = [number]
+def _shown(found: Sequence[range]) -> str:
+    """`1004, 1010 to 1012`. found: in order; those that touch are told as one."""
+    runs: list[range] = []
+    for each in found:
+        if runs and runs[-1].stop == each.start:
+            runs[-1] = range(runs[-1].start, each.stop)
         else:
-            runs.append([number])
-    words = [str(run[0]) if len(run) == 1 else f"{run[0]} to {run[1]}" for run in runs]
-    return ", ".join(words[:SHOWN]) + (f" and {len(words) - SHOWN} more gaps" if len(words) > SHOWN else "")
+            runs.append(each)
+    words = [str(run.start) if len(run) == 1 else f"{run.start} to {run.stop - 1}" for run in runs]
+    return ", ".join(words[:SHOWN]) + (f" and {len(words) - SHOWN} more" if len(words) > SHOWN else "")

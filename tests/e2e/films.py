@@ -36,9 +36,15 @@ def tint(shot: int) -> int:
 
 
 def plate(
-    path: Path, frames: int, rate: str = "24", *, shot: int = 0, sound: Callable[[np.ndarray], np.ndarray] | None = None
+    path: Path,
+    frames: int,
+    rate: str = "24",
+    *,
+    shot: int = 0,
+    sound: Callable[[np.ndarray], np.ndarray] | None = None,
+    hdr: bool = False,
 ) -> Path:
-    """sound: seconds → full scale; a beep when not given."""
+    """sound: seconds → full scale; a beep when not given. hdr: it says that it is BT.2020 with PQ."""
     path.parent.mkdir(parents=True, exist_ok=True)
     exact = Fraction(rate)
     picture = np.empty((HEIGHT * 3 // 2, WIDTH), np.uint8)
@@ -51,7 +57,8 @@ def plate(
         video = into.add_stream("ffv1", rate=exact)
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         context = video.codec_context
-        context.color_primaries = context.color_trc = context.colorspace = 1
+        context.color_primaries = context.colorspace = 9 if hdr else 1
+        context.color_trc = 16 if hdr else 1
         context.color_range = 1
         audio = into.add_stream("pcm_s16le", rate=48000, layout="mono")
         for number in range(frames):

@@ -4,7 +4,7 @@ import pytest
 
 from shotbuild.digest import canonical
 from shotbuild.errors import MediaError
-from shotbuild.media.judge import SCHEMA, Verdict, failed, judge, read, report
+from shotbuild.media.judge import SCHEMA, Verdict, judge, read, report, verdicts_of
 from shotbuild.media.page import page
 from shotbuild.records import Fields, Value, fields
 
@@ -163,10 +163,12 @@ def test_a_rung_that_needs_more_than_it_declares_fails() -> None:
     assert (broken.fails, broken.measured) == (True, "1100000 bit/s of 1000000")
 
 
-def test_failed_names_what_neither_holds_nor_is_waived() -> None:
+def test_a_report_is_read_back_as_it_was_judged() -> None:
     must = fields(codec="hevc", timecode="01:00:00:00", layout="stereo")
     text = report(measured(), must, fields(timecode="the client adds it"), NAMES)
-    assert failed(text.encode()) == ("codec: wanted hevc, measured h264",)
+    found = verdicts_of(text.encode(), "opening/web")
+    assert found == judge(measured(), must, fields(timecode="the client adds it"))[0]
+    assert [(each.name, each.wanted, each.measured) for each in found if each.fails] == [("codec", "hevc", "h264")]
     assert read(text.encode()).get("passed") is False
 
 
@@ -181,7 +183,9 @@ def test_a_report_holds_what_was_measured_and_is_the_same_each_time() -> None:
 @pytest.mark.parametrize("text", [b"", b"[]", b"{", b'{"a": 1.5}', b"\xff"])
 def test_what_is_no_report_is_refused(text: bytes) -> None:
     with pytest.raises(MediaError):
-        failed(text)
+        read(text)
+    with pytest.raises(MediaError, match="the report of opening/web cannot be read"):
+        verdicts_of(text, "opening/web")
 
 
 def test_the_page_escapes_every_text_and_has_no_script() -> None:

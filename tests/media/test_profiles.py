@@ -8,10 +8,10 @@ import pytest
 
 from shotbuild.host.tools import capabilities, find_ffmpeg
 from shotbuild.media import joining
-from shotbuild.media.encoders import MUXERS, chunked, encoder_arguments, needs
+from shotbuild.media.encoders import MUXERS, encoder_arguments, needs
 from shotbuild.media.judge import judge, read
 from shotbuild.media.measure import measure
-from shotbuild.media.profiles import PROFILES
+from shotbuild.media.profiles import PROFILES, chunked
 from shotbuild.records import Fields
 from shotbuild.spec import encodings
 from shotbuild.spec.constraints import MUST

@@ -14,8 +14,7 @@ from PIL import Image
 from shotbuild.errors import Location, MediaError
 from shotbuild.host.tools import find_ffmpeg
 from shotbuild.media import joining
-from shotbuild.media.encoders import mezzanine
-from shotbuild.media.profiles import PROFILES
+from shotbuild.media.profiles import PROFILES, mezzanine
 from shotbuild.media.segments import WIPES
 from shotbuild.plan.cut import Length, cut_of
 from shotbuild.plan.timeline import Blend, Over, Run, Slug

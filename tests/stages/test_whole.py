@@ -4,9 +4,8 @@ import av
 import pytest
 
 from shotbuild.errors import MediaError
-from shotbuild.media.encoders import mezzanine
 from shotbuild.media.probe import probe
-from shotbuild.media.profiles import PROFILES
+from shotbuild.media.profiles import PROFILES, mezzanine
 from shotbuild.records import fields
 from shotbuild.stages.join import Join
 from shotbuild.stages.whole import Whole
