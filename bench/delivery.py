@@ -1,6 +1,6 @@
 """What a delivery costs beside plain ffmpeg: a cold one, and one after a single shot of many has changed.
 
-The film is plates of 4 to 5 seconds with fine detail, moving, under grain. Plain ffmpeg encodes all of it with the same
+The film is plates of 4 to 5 s with fine detail, moving, under grain. Plain ffmpeg encodes all of it with the same
 settings over all of its threads, reading the same files (concat demuxer). Both are timed in one run, interleaved.
 """
 

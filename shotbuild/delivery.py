@@ -341,7 +341,9 @@ def _refuse_own(folder: Path, part: Part, root: Path) -> None:
 
 def _own(path: Path, root: Path) -> str | None:
     """Which of the project's own folders a whole path lies in, also where that is a link."""
-    return next((name for name in OWN if path.is_relative_to(root / name) or path.is_relative_to((root / name).resolve())), None)
+    return next(
+        (name for name in OWN if path.is_relative_to(root / name) or path.is_relative_to((root / name).resolve())), None
+    )
 
 
 def _part(rooms: Rooms, link: Link, digest: Digest) -> Part:

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from shotbuild.delivery import gate, shots_in
+from shotbuild.delivery import gate, put, shots_in
 from shotbuild.digest import of_file
 from shotbuild.errors import BytesLost, GateError, Location, MediaError, PlanError
-from shotbuild.host.handover import SUMS
+from shotbuild.host.handover import SUMS, Part
 from shotbuild.making import BuildOptions, Built
 from shotbuild.media.judge import verdicts_of
 from shotbuild.plan.graph import Link, Plan
@@ -277,6 +277,32 @@ def test_a_package_above_the_project_does_not_reach_into_it(root: Path) -> None:
     specs.write_text(specs.read_text().replace("profile: h264-web", "profile: h264-web, file: film/assets/web"))
     with pytest.raises(PlanError, match="would lie in the project"):
         workspace(root).deliver(to=root.parent)
+
+
+@pytest.mark.parametrize(
+    ("folder", "path"),
+    [("a", "film"), ("", "a"), ("a", "film/specs"), ("a", "film/assets/x"), ("a/film/x", "own"), ("a", "link/x")],
+)
+def test_no_part_takes_the_place_of_the_project_or_lies_in_its_own_folders(tmp_path: Path, folder: str, path: str) -> None:
+    root = write_project(tmp_path / "a/film", SMALL)
+    (root / "x").mkdir()
+    (root / "x/own").symlink_to(root / "specs")
+    (tmp_path / "a/link").symlink_to(root / "assets")
+    before = names(tmp_path)
+    part = Part(path=path, files={"1.png": of_file(root / "assets/sea.wav")}, fill=Path.mkdir)
+    with pytest.raises(PlanError, match="the project"):
+        put(fake_workspace(root).rooms, tmp_path / folder, [part], force=True)
+    assert names(tmp_path) == before
+
+
+def test_a_folder_inside_the_project_may_be_handed_to(root: Path) -> None:
+    digest = of_file(root / "assets/sea.wav")
+
+    def fill(target: Path) -> None:
+        shutil.copy(root / "assets/sea.wav", target)
+
+    part = Part(path="sea.wav", files={"": digest}, fill=fill)
+    assert put(fake_workspace(root).rooms, root / "frames", [part], force=False).written == ("sea.wav",)
 
 
 def test_files_of_somebody_else_stay_unless_forced(root: Path, to: Path) -> None:

@@ -1,7 +1,7 @@
 """One written sequence or deliverable → a settled one. Knows nothing of frames: the timeline is laid out in `plan`."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
 from shotbuild.errors import Location
@@ -14,12 +14,15 @@ from shotbuild.records import (
     Clip,
     Deliverable,
     Overlay,
+    Profile,
     Sequence,
     Title,
     Transition,
 )
 from shotbuild.spec import format as written
 from shotbuild.spec.desk import Desk
+from shotbuild.spec.encodings import FOLDERS
+from shotbuild.spec.fitting import idle
 from shotbuild.spec.house import overlaid
 from shotbuild.spec.kinds import RESERVED
 from shotbuild.spec.matrix import Names, Variant
@@ -30,6 +33,8 @@ from shotbuild.spec.titling import look_of
 from shotbuild.units import Duration, TimecodeDuration
 
 SHOTS_FOLDER = "shots"
+REPORTS = ("report.json", "report.html")
+"""What stands beside each deliverable: its file's name with these behind it."""
 
 
 def sequence(variant: Variant, desk: Desk) -> Sequence:
@@ -57,8 +62,10 @@ def deliverable(variant: Variant, desk: Desk) -> Deliverable:
     row = written.DELIVERABLE_TABLE.read(variant.node, desk.reader) or Row(variant.location, {}, {})
     name, profile = row.get(written.SEQUENCE), row.get(written.PROFILE)
     found = None if name is None else desk.sequences.find(name, row.place(written.SEQUENCE), variant.variables)
-    offered = [*desk.tables.profiles, *(each.name for each in desk.house.profiles)]
-    if profile is not None and profile not in offered:
+    offered = _profiles(desk)
+    if profile is not None and profile in offered:
+        _check_options(row, offered[profile], offered, desk)
+    elif profile is not None:
         desk.reader.report.unknown(row.place(written.PROFILE), "profile", profile, sorted(offered))
     return Deliverable(
         name=variant.name,
@@ -75,16 +82,71 @@ def deliverable(variant: Variant, desk: Desk) -> Deliverable:
     )
 
 
+def _profiles(desk: Desk) -> Mapping[str, Profile]:
+    """Those that there are, built-in ones and the project's own."""
+    return {**desk.tables.profiles, **{each.name: each for each in desk.house.profiles}}
+
+
+def _check_options(row: Row, profile: Profile, offered: Mapping[str, Profile], desk: Desk) -> None:
+    rungs = [offered[name] for name in profile.ladder if name in offered]
+    for key, refusal in idle(profile, rungs):
+        if row.get(key):
+            desk.reader.report.refuse(row.place(key), refusal)
+
+
 def check_files(deliverables: list[Deliverable], desk: Desk) -> None:
-    """Two deliverables of one file name would overwrite each other, on some systems also when only the case differs."""
+    """Two deliverables of one file name would overwrite each other, on some systems also when only the case differs; and
+    nothing can stand below a file, or below a folder that is put in place as a whole."""
+    offered = _profiles(desk)
     taken: dict[str, Deliverable] = {}
+    above: dict[str, Deliverable] = {}
     for each in deliverables:
-        before = taken.setdefault(each.file.casefold(), each)
-        if each.file and before is not each:
-            cause = f"deliverable {before.name!r} ({before.location}) has the same file"
-            message = f"deliverable {each.name!r} writes `out/{each.file}` once more"
-            hint = "put `{{ deliverable }}` or a matrix variable into `file`"
+        paths = _paths(each, offered) if each.file else ()
+        met = _met(paths, taken, above)
+        if met is not None:
+            path, before = met
+            same = before.file.casefold() == each.file.casefold()
+            cause = f"deliverable {before.name!r} ({before.location}) " + (
+                "has the same file" if same else f"writes `out/{before.file}`, and one would lie in the other or over it"
+            )
+            message = f"deliverable {each.name!r} " + (
+                f"writes `out/{each.file}` once more" if same else f"cannot write `out/{path}`"
+            )
+            hint = "put `{{ deliverable }}` or a matrix variable into `file`" if same else "give one of them another `file`"
             desk.reader.report.say(each.location, message, cause=cause, hint=hint)
+        for path in paths:
+            taken.setdefault(path.casefold(), each)
+            for folder in _folders(path.casefold()):
+                above.setdefault(folder, each)
+
+
+def _paths(each: Deliverable, offered: Mapping[str, Profile]) -> tuple[str, ...]:
+    """Everything that a deliverable puts below out/."""
+    profile = offered.get(each.profile)
+    reports = tuple(f"{each.file}.{name}" for name in REPORTS)
+    if profile is None:
+        return reports
+    return (each.file if profile.kind in FOLDERS else f"{each.file}.{profile.extension}", *reports)
+
+
+def _met(
+    paths: tuple[str, ...], taken: Mapping[str, Deliverable], above: Mapping[str, Deliverable]
+) -> tuple[str, Deliverable] | None:
+    """The first path that is taken, or lies below one that is, or has one below it; and whose that is."""
+    for path in paths:
+        folded = path.casefold()
+        before = taken.get(folded) or above.get(folded)
+        before = before or next((taken[folder] for folder in _folders(folded) if folder in taken), None)
+        if before is not None:
+            return path, before
+    return None
+
+
+def _folders(path: str) -> Iterator[str]:
+    """The folders that a path lies in: `a`, `a/b` of `a/b/c`."""
+    for index, letter in enumerate(path):
+        if letter == "/":
+            yield path[:index]
 
 
 def clean_path(text: str) -> str:

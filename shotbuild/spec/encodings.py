@@ -12,6 +12,8 @@ from shotbuild.units import Size
 CODEC = "codec"
 FILM, FRAMES, ANIMATION, SHEET, POSTER, STEMS = "film", "frames", "animation", "sheet", "poster", "stems"
 LADDERS = ("hls", "dash")
+FOLDERS = (*LADDERS, FRAMES, STEMS)
+"""Kinds whose deliverable is a folder."""
 CRF, CAPPED, VBV = "crf", "capped", "vbv"
 EIGHT, TEN = "yuv420p", "yuv420p10le"
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
@@ -173,6 +175,8 @@ CONTAINERS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 """Extension of a film → codecs of picture and of sound that are joined into it exactly."""
 
 TIMECODED = ("mov", "mp4", "mxf")
+CAPTIONED = ("mp4", "mov", "mkv", "webm")
+"""Films that carry captions as tracks."""
 EDITABLE = ("mov", "mp4")
 WITHOUT_EDIT_LIST = ("aac", "pcm", "flac")
 """Sound that stays together with the picture where no edit list says where it starts."""

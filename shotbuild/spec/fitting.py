@@ -1,5 +1,6 @@
 """The keys of a profile, what its settings say of the file, and whether they and its promises fit together."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -7,15 +8,16 @@ from shotbuild.errors import Location
 from shotbuild.records import Profile, Value
 from shotbuild.spec import encodings
 from shotbuild.spec.encodings import CODEC
-from shotbuild.spec.format import REFRAME, SIZE_KIND
+from shotbuild.spec.format import BURN, REFRAME, SIZE_KIND, TRACKS, WATERMARK
 from shotbuild.spec.kinds import Choice, Integer, Reader, Text, Word
 from shotbuild.spec.nodes import Node
+from shotbuild.spec.report import Refusal
 from shotbuild.spec.tables import Key, Later, ListOf, Row, Table
 
 BASE = Key("base", Word("profile"), "The profile that it is like: a built-in one, or another of yours.", required=True)
 EXTENSION = Key("extension", Choice("extension", tuple(encodings.CONTAINERS)), "The container of a film: `mp4`, `mov`, …")
 SIZE = Key("size", SIZE_KIND, "The exact size of the picture; the sequence's when neither this nor `height` says anything.")
-HEIGHT = Key("height", Integer(16, 8192), "The most rows; smaller pictures stay as they are.")
+HEIGHT = Key("height", Integer(16, 8192), "The most rows, even; smaller pictures stay as they are.")
 VIDEO: Key[Node] = Key("video", Later("profile_video"), "The encoder of the picture: `{crf: 16, preset: slow}`.")
 SOUND: Key[Node] = Key("sound", Later("profile_sound"), "The encoder of the sound: `{codec: aac, bitrate: 256k}`.")
 LOUDNESS: Key[Node] = Key("loudness", Later("profile_loudness"), "What the mix is brought to: `{target: -23, peak: -1}`.")
@@ -50,6 +52,36 @@ def stated(profile: Profile) -> dict[str, Value]:
     }
 
 
+def idle(profile: Profile, rungs: Iterable[Profile]) -> Iterator[tuple[Key[object], Refusal]]:
+    """Keys of a deliverable that change nothing of what a profile makes, each with the reason and the remedy. rungs: the
+    profiles of its ladder, which draw its pictures."""
+    kind, pictured = profile.kind, bool(profile.video.items) or profile.kind in encodings.LADDERS
+    what = f"a profile of kind `{kind}`" if pictured or kind != encodings.FILM else "a profile of sound alone"
+    if not pictured:
+        for key in (REFRAME, BURN, WATERMARK):
+            yield key, _without(profile, key, f"it is {what}", "take it out, or use a profile with a picture")
+    drawing = rungs if kind in encodings.LADDERS else (profile,)
+    if pictured and not any(each.burn_in.get(WATERMARK.name) for each in drawing):
+        hint = "use a profile such as `review`, or write one of your own with `burn_in: {watermark: true}`"
+        if kind in encodings.LADDERS:
+            hint = "write rungs of your own with `burn_in: {watermark: true}`, or take it out"
+        yield WATERMARK, _without(profile, WATERMARK, "its `burn_in` has no `watermark`", hint)
+    if kind in (encodings.SHEET, encodings.POSTER):
+        cause = f"it is {what}, whose pictures are drawn without captions"
+        yield BURN, _without(profile, BURN, cause, "take it out, or use a profile of a film")
+    carried = kind in encodings.LADDERS or (kind == encodings.FILM and pictured and profile.extension in encodings.CAPTIONED)
+    if not carried:
+        cause = f"it makes `{profile.extension}`" if kind == encodings.FILM and pictured else f"it is {what}"
+        cause += f"; films of {', '.join(encodings.CAPTIONED)} carry captions, and so do HLS and DASH"
+        drawn = pictured and kind not in (encodings.SHEET, encodings.POSTER)
+        hint = "write `burn: …` with one language, to have it drawn into the picture" if drawn else "take it out"
+        yield TRACKS, _without(profile, TRACKS, cause, hint)
+
+
+def _without(profile: Profile, key: Key[object], cause: str, hint: str) -> Refusal:
+    return Refusal(f"profile {profile.name!r} makes nothing of `{key.name}`", cause=cause, hint=hint)
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """Does it all fit together? Every sentence has the place where it was written, else that of the profile."""
@@ -78,6 +110,10 @@ class Check:
         if self.row.get(SIZE) and self.row.get(HEIGHT):
             cause = "`size` is exact, `height` is the most rows of a picture that keeps its shape"
             self._say(self.row.place(HEIGHT), "`size` and `height` are both written", cause, "take one of them out")
+        height = self.row.get(HEIGHT)
+        if height is not None and height % 2:
+            cause = "delivered pictures have an even number of rows"
+            self._say(self.row.place(HEIGHT), f"`height` {height} is odd", cause, f"write `height: {height - 1}`")
         size, least = self.profile.size, encodings.SMALLEST.get(str(self.profile.video.get(CODEC)))
         if size is not None and least is not None and (size.width < least.width or size.height < least.height):
             place = self.row.place(SIZE if self.row.has(SIZE) else VIDEO)

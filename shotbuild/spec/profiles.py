@@ -6,6 +6,7 @@ that it promises stays promised.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 
 from shotbuild.records import Fields, Profile, Value
 from shotbuild.spec import encodings
@@ -112,9 +113,11 @@ class _Desk:
         return self.settled[name]
 
     def check_ladder(self, profile: Profile) -> None:
-        """Rungs are H.264 or HEVC in mp4, with key frames at fixed places."""
+        """Rungs are H.264 or HEVC in mp4, each once, with key frames at the same fixed places, joined of segments."""
         row, report = self.rows[profile.name], self.reader.report
-        for name in row.get(LADDER) or ():
+        names = row.get(LADDER) or ()
+        rungs: list[Profile] = []
+        for name in dict.fromkeys(names):
             rung = self.known.get(name) or self.settled.get(name)
             if rung is None:
                 report.unknown(row.place(LADDER), "profile", name, self._names())
@@ -125,6 +128,25 @@ class _Desk:
                     cause="rungs are mp4 files with key frames at fixed places, so that players can change between them",
                     hint="give it `base: rung-720p`, or `video: {scenecut: false}`",
                 )
+            elif rung.video.get("rate") == encodings.VBV:
+                report.say(
+                    row.place(LADDER),
+                    f"profile {name!r} cannot be a rung",
+                    cause="rungs are joined of segments, and `rate: vbv` is encoded whole",
+                    hint="give it `video: {rate: capped, maxrate: 6000}`",
+                )
+            else:
+                rungs.append(rung)
+            if names.count(name) > 1:
+                report.say(row.place(LADDER), f"profile {name!r} stands twice in the ladder", hint="take one of them out")
+        places = {rung.name: str(rung.video.get("gop")) for rung in rungs if rung.video.get("gop") is not None}
+        if len({Fraction(gop) for gop in places.values()}) > 1:
+            report.say(
+                row.place(LADDER),
+                "the rungs of the ladder have different `gop`",
+                cause=", ".join(f"{name}: {gop}" for name, gop in places.items()),
+                hint="give them one `gop`, so that players can change between them at every key frame",
+            )
 
     def _base(self, row: Row) -> Profile | None:
         name, report = row.get(BASE), self.reader.report

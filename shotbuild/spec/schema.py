@@ -26,7 +26,7 @@ def schema(tables: Tables) -> Schema:
         "dependentRequired": {key.name: needed for key in written.PROJECT_ONLY},
         "$defs": {
             "shot": written.SHOT_TABLE.schema(),
-            "sequence": written.SEQUENCE_TABLE.schema(),
+            "sequence": _sequence(),
             "deliverable": written.DELIVERABLE_TABLE.schema(),
             "settings": _object(settings),
             "finish": _finish(tables.stages, _settings(model.fields for model in models if model.kind == UPSCALE)),
@@ -38,6 +38,18 @@ def schema(tables: Tables) -> Schema:
             "profile_use": profile_schema(tables.profiles),
         },
     }
+
+
+def _sequence() -> Schema:
+    """A sequence, each clip of which is one of the things that a clip may be."""
+    sequence = written.SEQUENCE_TABLE.schema()
+    properties = sequence["properties"]
+    assert isinstance(properties, dict)
+    clip = written.CLIP_TABLE.schema() | {
+        "anyOf": [{"required": [key.name]} for key in (written.SHOT, written.NESTED, written.GAP)]
+    }
+    clips = properties[written.CUT.name] | {"items": {"anyOf": [written.SHOT.schema(), clip]}}
+    return sequence | {"properties": properties | {written.CUT.name: clips}}
 
 
 def _object(properties: Mapping[str, Schema]) -> Schema:

@@ -20,7 +20,7 @@ HLS, DASH = "hls", "dash"
 SOUND, CAPTIONS = "sound", "captions-"
 FOLDER, CHECKED = "package", "checked"
 SECONDS = Fraction(6)
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class Ladder:

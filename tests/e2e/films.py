@@ -172,6 +172,15 @@ def sought(path: Path, stamps: Sequence[Fraction]) -> list[tuple[Fraction, float
     return found
 
 
+def jumped(path: Path, stamp: Fraction) -> tuple[float, float]:
+    """The halves of the picture to which ffmpeg 9 jumps."""
+    argv = [str(find_ffmpeg(None)), "-v", "error", "-ss", f"{float(stamp):.6f}", "-i", str(path), "-frames:v", "1"]
+    argv += ["-vf", f"scale={WIDTH}:{HEIGHT}:out_range=tv,format=yuv420p", "-f", "rawvideo", "-"]
+    done = subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL, check=True)
+    luma = np.frombuffer(done.stdout, np.uint8)[: WIDTH * HEIGHT].reshape(HEIGHT, WIDTH)
+    return float(luma[HEIGHT // 2, WIDTH // 4]), float(luma[HEIGHT // 2, WIDTH * 3 // 4])
+
+
 def complaints(path: Path) -> list[str]:
     """What two builds of the decoders say of a file: ffmpeg 9 as a program, libav 8 in this process."""
     argv = [str(find_ffmpeg(None)), "-hide_banner", "-v", "warning", "-xerror", "-i", str(path), "-f", "null", "-"]

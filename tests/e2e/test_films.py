@@ -5,7 +5,7 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +29,7 @@ PROFILES = {
 }
 HOUSE = "profiles: {small-dnxhr: {base: dnxhr-sq, size: 256x144}}\n"
 """The smallest picture that DNxHR knows is 256x120."""
+Form = Callable[[int], tuple[list["Clip"], str]]
 MILLISECOND = Fraction(1, 1000)
 LATE = 96
 """Samples, 2 ms: a tone is heard 29 after it begins, stamps in milliseconds and codecs add up to 24. Half a frame is 800."""
@@ -139,7 +140,7 @@ MANY = [
 
 
 @pytest.mark.parametrize(("count", "rate", "form"), MANY)
-def test_every_frame_and_every_beep_is_where_the_cut_says(tmp_path: Path, count: int, rate: str, form) -> None:
+def test_every_frame_and_every_beep_is_where_the_cut_says(tmp_path: Path, count: int, rate: str, form: Form) -> None:
     clips, inner = form(count)
     root = written(tmp_path, clips, inner, count, rate)
     build(root)
@@ -168,6 +169,9 @@ def test_every_frame_and_every_beep_is_where_the_cut_says(tmp_path: Path, count:
         assert all(seen.keys[at] for at in starts), name
         for at, (stamp, left, right) in zip(starts, films.sought(path, [seen.stamps[at] for at in starts]), strict=True):
             assert (stamp, left, right) == (seen.stamps[at], seen.left[at], seen.right[at]), (name, at)
+
+        for at in [at for at in starts if len(cut.frames[at]) == 1 and cut.frames[at][0][0] >= 0][-3:]:
+            assert shows(cut.frames[at], *films.jumped(path, seen.stamps[at])), (name, at)
 
         heard = films.listen(path)
         beeps = [at for at, shown in enumerate(cut.frames) if len(shown) == 1 and shown[0][1] == 0 and shown[0][0] >= 0]

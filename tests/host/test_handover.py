@@ -142,6 +142,20 @@ def test_pipes_and_links_are_nobody_of_ours(to: Path, make: Callable[[Path], Non
         hand_over(to, [file("web.mp4", "film")], "m")
 
 
+def test_a_link_in_the_place_of_what_is_staged_is_refused_and_not_followed(to: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    to.mkdir()
+    outside.mkdir()
+    (outside / "mine").write_text("mine")
+    (outside / SUMS).write_text(f"{digest('mine').sha256}  a.mp4\n")
+    (to / "a.mp4").write_text("mine")
+    (to / ".shotbuild-m").symlink_to(outside)
+    with pytest.raises(PlanError, match="shotbuild-m is a link"):
+        hand_over(to, [file("a.mp4", "new")], "m", force=True)
+    assert there(to) == {"a.mp4": "mine"}
+    assert sorted(path.name for path in outside.iterdir()) == [SUMS, "mine"]
+
+
 def test_a_link_does_not_lead_out_of_the_folder(to: Path, tmp_path: Path) -> None:
     to.mkdir()
     (tmp_path / "outside").mkdir()

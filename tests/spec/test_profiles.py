@@ -170,6 +170,20 @@ def test_every_sound_codec_can_be_asked_for(load: Any, codec: str) -> None:
         ("a: {base: hls, video: {crf: 3}}", "a profile of kind `hls` encodes no picture itself", "rungs"),
         ("a: {base: hls, ladder: [preview]}", "profile 'preview' cannot be a rung", "scenecut: false"),
         ("a: {base: hls, ladder: [rung-721p]}", "unknown profile 'rung-721p'", "did you mean `rung-720p`?"),
+        ("a: {base: hls, ladder: [rung-720p, rung-360p, rung-720p]}", "profile 'rung-720p' stands twice", "one of them out"),
+        ("a: {base: h264-web, height: 361}", "`height` 361 is odd", "write `height: 360`"),
+        ("a: {base: h264-web, height: 15}", "expected a whole number from 16 to 8192, found `15`", None),
+        ("a: {base: h264-web, size: 640x361}", "both sides even and from 16 to 8192, found `640x361`", None),
+        (
+            "a: {base: hls, ladder: [rung-720p, b]}\nb: {base: rung-360p, video: {rate: vbv, bitrate: 700}}",
+            "profile 'b' cannot be a rung",
+            "rate: capped",
+        ),
+        (
+            "a: {base: dash, ladder: [rung-720p, b]}\nb: {base: rung-360p, video: {gop: 1}, must: {gop: 1.1}}",
+            "the rungs of the ladder have different `gop`",
+            "give them one `gop`",
+        ),
         ("a: {base: h264-web, wrap: {reel: true}}", "a reel needs `timecode`", "add `timecode: true`"),
         ("a: {base: vp9-web, wrap: {timecode: true}}", "`webm` has no timecode", "timecode: false"),
         ("a: {base: h264-web, size: 1280x720, height: 720}", "`size` and `height` are both written", "take one of them out"),
@@ -188,6 +202,15 @@ def test_nonsense_is_refused_with_a_remedy(load: Any, text: str, message: str, h
     assert message in error.message
     assert hint is None or hint in error.hint
     assert error.location.file == "shotbuild.yaml"
+
+
+def test_a_gop_may_be_written_in_two_ways_in_one_ladder(load: Any) -> None:
+    text = "a: {base: hls, ladder: [b, c]}\n"
+    for name, gop in (("b", "1/2"), ("c", "0.5")):
+        text += f"{name}: {{base: rung-360p, video: {{gop: {gop}}}}}\n"
+    found, errors = load(text)
+    assert errors == []
+    assert found["a"].ladder == ("b", "c")
 
 
 def test_an_error_points_at_the_setting(load: Any) -> None:

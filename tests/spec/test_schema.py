@@ -70,6 +70,8 @@ def test_good_files_fit_the_schema(text: str, validator: Draft202012Validator) -
         "sequences: {s: {cut: []}}",
         "sequences: {s: {title: x}}",
         "sequences: {s: {cut: [{shots: a}]}}",
+        "sequences: {s: {cut: [{in: 1s}]}}",
+        "sequences: {s: {cut: }}",
         "sequences: {s: {cut: [a], audio: [{gain: -6dB}]}}",
         "deliverables: {d: {sequence: s, profile: [h264-web]}}",
     ],

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from shotbuild.errors import MediaError, PlanError, ShotbuildError
+from shotbuild.host.files import locked
 from shotbuild.host.handover import SUMS
 from shotbuild.media.probe import probe
 from shotbuild.takes.adopt import adopt
@@ -210,6 +211,51 @@ def test_frames_that_are_not_those_that_were_asked_for_are_refused(root, make, w
     assert len(fake_workspace(root).rooms.ledgers.of(SHOT).takes) == 1
 
 
+def changed(folder: Path, **said: object) -> None:
+    sidecar = folder / f"{SHOT}.json"
+    sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | said))
+
+
+def test_gaps_are_told_as_ranges_however_large_the_numbers_are(root, clip, tmp_path):
+    for number in (1, 3, 4, 9, 999_999_999):
+        (tmp_path / f"a.{number}.png").touch()
+    with pytest.raises(PlanError, match="lacks 999999994 frames of 1 to 999999999") as caught:
+        brought(root, tmp_path)
+    assert caught.value.cause == "2, 5 to 8, 10 to 999999998"
+
+
+def test_a_sidecar_that_claims_more_frames_than_there_are_is_refused_at_once(root):
+    folder = exported(root).folder
+    changed(
+        folder,
+        first=0,
+        last=199_999_998,
+        part={"start": 0, "end": 199_999_999},
+        film={"sha256": "0" * 64, "bytes": 1, "frames": 199_999_999, "finished": False},
+    )
+    with pytest.raises(PlanError, match="lacks 199999955 frames of 0 to 199999998") as caught:
+        brought(root, folder)
+    assert caught.value.cause == "0 to 1000, 1045 to 199999998"
+
+
+def test_a_sidecar_whose_numbers_are_none_is_refused(root):
+    folder = exported(root).folder
+    changed(folder, last=float("inf"))
+    with pytest.raises(PlanError, match="cannot be used"):
+        brought(root, folder)
+
+
+def test_what_a_killed_export_left_is_cleared_and_a_living_one_keeps_its_folder(root):
+    work = root / ".shotbuild/work"
+    for name in ("frames-1-1", "frames-2-2"):
+        (work / name).mkdir(parents=True)
+        (work / f"{name}.lock").touch()
+    with locked(work / "frames-2-2.lock"):
+        folder = exported(root).folder
+        brought(root, folder)
+        assert [path.name for path in work.iterdir() if path.is_dir()] == ["frames-2-2"]
+
+
 def test_a_folder_without_pictures_or_without_a_shot_is_refused(root, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(PlanError, match="nothing says which shot"):
@@ -234,6 +280,14 @@ def test_the_frames_around_are_needed_to_go_back(root):
 def test_nothing_is_exported_into_the_project_itself(root, to):
     with pytest.raises(PlanError, match="the project's own"):
         export_frames(fake_workspace(root), SHOT, root / to)
+
+
+def test_an_export_does_not_take_the_place_of_the_project(tmp_path, clip):
+    root = standing(write_project(tmp_path / SHOT, SMALL), clip)
+    before = names(root)
+    with pytest.raises(PlanError, match="would take the place of the project"):
+        export_frames(fake_workspace(root), SHOT, tmp_path, force=True)
+    assert names(root) == before
 
 
 def test_what_has_no_take_or_is_no_shot_is_refused(root):
