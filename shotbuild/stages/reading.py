@@ -1,8 +1,8 @@
 """Parameters of a step → the shots, pictures and effect files that a graph of `media` is built from.
 
-Rows of `shots`: input, length, fit, pixels, own (rate of its effects, null without any), ready (is it an intermediate of ours, at `own`) and
-effects. The file of an effect is the input of its plain name without suffix: `shot0-effect1-file.cube` and
-`shot0-effect1-file`.
+Rows of `shots`: input, length, fit, pixels, own (rate of its effects, null without any), ready (is it an intermediate of
+ours, at `own`) and effects. The file of an effect is the input of its plain name without suffix: `shot0-effect1-file.cube`
+and `shot0-effect1-file`.
 """
 
 from functools import lru_cache

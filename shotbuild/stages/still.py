@@ -19,4 +19,3 @@ class Still:
 
     def check(self, work: Work) -> None:
         still_is(work.into / FRAME, square_size(source(work.inputs["source"]).picture.look))
-

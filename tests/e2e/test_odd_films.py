@@ -267,12 +267,19 @@ def test_five_hundred_clips_take_no_more_memory_than_fifty(plates: Path, tmp_pat
     assert peaks[1] < 1.25 * peaks[0], peaks
 
 
+@pytest.fixture
+def roomy(tmp_path: Path) -> Iterator[Path]:
+    """A folder that is not kept: what is made there is large."""
+    yield tmp_path
+    shutil.rmtree(tmp_path)
+
+
 @pytest.mark.slow
-def test_five_hours_are_delivered_whole_in_little_memory(tmp_path: Path) -> None:
+def test_five_hours_are_delivered_whole_in_little_memory(roomy: Path) -> None:
     """Plates and stills, nested twice, at a frame a second. The mix alone is 7 GB, more than a WAV can count."""
     for n in range(3):
-        films.plate(tmp_path / f"assets/s{n}.mkv", 20, "1", shot=n)
-        films.still(tmp_path / f"assets/p{n}.png", 60 + 40 * n)
+        films.plate(roomy / f"assets/s{n}.mkv", 20, "1", shot=n)
+        films.still(roomy / f"assets/p{n}.png", 60 + 40 * n)
     text = (
         "shots:\n"
         + "".join(
@@ -282,17 +289,17 @@ def test_five_hours_are_delivered_whole_in_little_memory(tmp_path: Path) -> None
         + "  film: {cut: [{sequence: two}, {sequence: two}, {sequence: hour}]}\n"
         + "deliverables:\n  long: {sequence: film, profile: h264-web}\n"
     )
-    root = films.project(tmp_path, text, rate="1")
+    root = films.project(roomy, text, rate="1")
     most = peak(root, "deliver")
     path = root / "out/sequences/film/long.mp4"
     stamps = films.look(path).stamps
     assert len(stamps) == 5 * 3600
     assert films.uneven(stamps, Fraction(1), Fraction(0)) == []
     assert films.complaints(path) == []
-    for start in (0, 3 * 3600 + 1200, 4 * 3600 + 2400):
+    for start in (1200, 4 * 3600 + 2400):
         assert abs(heard_from(path, start - 3) - start) < Fraction(1, 100)
+    print("PEAK", most)
     assert most < 350_000, most
-    shutil.rmtree(root)
 
 
 def heard_from(path: Path, second: int) -> float:
