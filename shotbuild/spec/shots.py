@@ -223,7 +223,8 @@ def _check_fallbacks(role: str, what: str, instead: tuple[Maker, ...], shot_name
 
 def _roles(row: Row, by: Maker, desk: Desk) -> frozenset[str]:
     """The roles of everything that is given, also where its file is missing or the role is misspelt."""
-    node = row.entries[written.REFERENCES.name].value if row.has(written.REFERENCES) else None
+    entry = row.entries.get(written.REFERENCES.name)
+    node = None if entry is None else entry.value
     roles = set(node.entries) if isinstance(node, Mapping) else set()
     known = () if by.model is None else by.model.roles
     meant = {desk.reader.report.nearest(role, known) or role for role in roles if role not in known}

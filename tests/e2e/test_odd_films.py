@@ -298,7 +298,6 @@ def test_five_hours_are_delivered_whole_in_little_memory(roomy: Path) -> None:
     assert films.complaints(path) == []
     for start in (1200, 4 * 3600 + 2400):
         assert abs(heard_from(path, start - 3) - start) < Fraction(1, 100)
-    print("PEAK", most)
     assert most < 350_000, most
 
 

@@ -232,7 +232,7 @@ def test_rungs_of_other_lengths_are_refused(laddered, rung):
         laddered("hls", {"a": rung("96x54"), "b": rung("64x36", frames=99)})
 
 
-@pytest.mark.parametrize("name", ["../up", "", "a/b", "a b", "x" * 41])
+@pytest.mark.parametrize("name", ["../up", "", "a/b", "a b", "x" * 65])
 def test_a_rung_needs_a_plain_name(laddered, rung, name):
     with pytest.raises(MediaError, match="need a name each"):
         laddered("hls", {name: rung("96x54")})
