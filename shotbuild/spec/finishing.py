@@ -1,5 +1,7 @@
 """The finishing stages of a shot: a name, a name with settings, or a name with the provider that does it."""
 
+from itertools import dropwhile
+
 from shotbuild.records import Finish
 from shotbuild.spec import format as written
 from shotbuild.spec.desk import Desk
@@ -13,7 +15,8 @@ from shotbuild.spec.tables import Row, entries_of
 def stages(items: tuple[Node, ...], desk: Desk) -> tuple[tuple[Finish, Maker | None], ...]:
     """Each stage, with who does it if a provider does. Errors go to the desk's report; a wrong stage is left out."""
     found = tuple(stage for item in items if (stage := _stage(item, desk)) is not None)
-    for finish, _ in found[1:]:
+    later = dropwhile(lambda stage: stage[0].stage in desk.tables.first, found)
+    for finish, _ in later:
         if finish.stage in desk.tables.first:
             cause = "it says how the file itself is to be read"
             hint = "move it to the front of `finish`"
