@@ -29,7 +29,7 @@ from shotbuild.units import rate_text, timecode
 
 SCHEMA = "shotbuild/sidecar/1"
 REPORT, PAGE = "report.json", "report.html"
-OWN = (OUT, HIDDEN, "specs", FOLDER, "templates", ".git")
+OWN = (OUT, HIDDEN, "specs", FOLDER, "templates", "assets", ".git")
 """Folders of a project into which nothing is handed over."""
 
 Results = Sequence[tuple[Link, Digest]]

@@ -453,7 +453,7 @@ def _encode(
         inputs[f"letters{index}"] = Output(step=step.name, name=step.outputs[0])
         rows.append(Fields(tuple(sorted((*row.items, ("input", f"letters{index}"))))))
     parameters = fields(
-        burn_in=_burn_in(order, names, at),
+        burn_in=_burn_in(order, stretch.picture, names, at),
         frames=stretch.frames,
         letters=tuple(rows),
         out_size=str(order.size),
@@ -523,16 +523,27 @@ def _labels(order: Commission) -> list[str]:
     return labels
 
 
-def _burn_in(order: Commission, shots: tuple[str, ...], at: int) -> Fields | None:
+def _label(picture: Picture, names: Mapping[str, str]) -> str:
+    """What is seen, in words: `a > b` while one goes over into the other, `a + b` with one over the other."""
+    match picture:
+        case Run():
+            return names[picture.shot]
+        case Blend():
+            return " > ".join(filter(None, dict.fromkeys((_label(picture.a, names), _label(picture.b, names)))))
+        case Over():
+            return " + ".join(filter(None, (_label(picture.base, names), _label(picture.top, names))))
+    return ""
+
+
+def _burn_in(order: Commission, picture: Picture, shots: tuple[str, ...], at: int) -> Fields | None:
     said = order.profile.burn_in
     if not said.items:
         return None
-    parts = {shot: f" {order.films[shot].label}" if said.get("take") and order.films[shot].label else "" for shot in shots}
-    label = " > ".join(f"{shot}{parts[shot]}" for shot in shots)
+    names = {shot: f"{shot} {order.films[shot].label}".strip() if said.get("take") else shot for shot in shots}
     start = order.cut.sequence.timecode.at(order.cut.rate)
     return fields(
         clock=start + at if said.get("clock") else None,
-        label=label if said.get("shot") else None,
+        label=_label(picture, names) if said.get("shot") else None,
         mark=order.deliverable.watermark if said.get("watermark") and order.deliverable.watermark else None,
     )
 
@@ -642,6 +653,7 @@ def _joined(
     inputs += [(step.name.rpartition("/")[2], Output(step=step.name, name=step.outputs[0])) for step in captions]
     wrap, cut = order.profile.wrap, order.cut
     parameters = fields(
+        captions=tuple(step.name.rpartition("/")[2] for step in captions),
         frames=cut.frames,
         lengths=lengths,
         project=order.project.name,

@@ -32,7 +32,7 @@ from shotbuild.spec.tables import Key, Plain, Row
 from shotbuild.spec.titling import look_of
 from shotbuild.units import Duration, TimecodeDuration
 
-SHOTS_FOLDER = "shots"
+SHOTS_FOLDER, CHECKSUMS = "shots", "sha256sums"
 REPORTS = ("report.json", "report.html")
 """What stands beside each deliverable: its file's name with these behind it."""
 
@@ -76,7 +76,7 @@ def deliverable(variant: Variant, desk: Desk) -> Deliverable:
         captions=tuple(dict.fromkeys(row.get(written.TRACKS) or ())),
         burn=row.get(written.BURN),
         watermark=row.get(written.WATERMARK) or "",
-        waived=tuple(sorted((name, reason) for name, (_, reason) in (row.get(written.WAIVE) or {}).items())),
+        waived=_waived(row, desk),
         tags=tuple(dict.fromkeys(row.get(written.TAGS) or ())),
         location=variant.location,
     )
@@ -157,6 +157,8 @@ def clean_path(text: str) -> str:
             'write parts of letters, digits, ` `, `.`, `_`, `-` and the like between single `/`; none of `\\ : * ? " < > |`'
         )
         raise Refusal(f"`{text[:200]}` cannot be a path below `out/`", hint=hint)
+    if any(part.casefold() == CHECKSUMS for part in parts):
+        raise Refusal("this name is kept for the list of checksums of a package", hint="take another one")
     if parts[0].casefold() == SHOTS_FOLDER:
         raise Refusal(f"`out/{SHOTS_FOLDER}/` is kept for shots", hint="begin with another folder")
     return text
@@ -166,6 +168,16 @@ def _clean(part: str) -> bool:
     plain = part.isprintable() and not re.search(r'[\\:*?"<>|]', part)
     ends = part[:1] not in ("", ".", "-", " ") and part[-1:] not in (".", " ")
     return plain and ends and len(part.encode("utf-8", "replace")) <= 120 and not RESERVED.fullmatch(part)
+
+
+def _waived(row: Row, desk: Desk) -> tuple[tuple[str, str], ...]:
+    """Constraint → reason. A waiver without a reason is none."""
+    written_ = row.get(written.WAIVE) or {}
+    for name, (key, reason) in written_.items():
+        if not reason.strip():
+            hint = f"write why, such as `{name}: agreed with the client`"
+            desk.reader.report.say(key.location, f"`{name}` is waived without a reason", hint=hint)
+    return tuple(sorted((name, reason) for name, (_, reason) in written_.items()))
 
 
 def _file(row: Row, variant: Variant, sequence_: str | None, desk: Desk) -> str:

@@ -93,6 +93,12 @@ def _inside(settings: Fields) -> tuple[Objection, ...]:
     return tuple(beyond)
 
 
+def _sharpest(settings: Fields) -> tuple[Objection, ...]:
+    if settings.text("method") != "cas" or settings.fraction("strength") <= 1:
+        return ()
+    return (Objection(key="strength", message="`cas` takes a strength of at most 1", remedy="write `method: unsharp`"),)
+
+
 def _table(settings: Fields) -> tuple[Objection, ...]:
     if settings.text("file").lower().endswith(TABLES):
         return ()
@@ -190,6 +196,7 @@ EFFECTS: Mapping[str, Effect] = {
             "radius": integer(1, 11, default=2, doc="How far `unsharp` looks around each pixel."),
         },
         needs=("cas", "unsharp"),
+        objections=_sharpest,
     ),
     "grain": Effect(
         version=1,

@@ -59,12 +59,10 @@ def _film(work: Work) -> joining.Film:
 
 
 def _captions(work: Work) -> tuple[joining.Captions, ...]:
-    """By language, in the order of their names."""
-    return tuple(
-        joining.Captions(language=name.removeprefix(CAPTIONS), path=work.inputs[name])
-        for name in sorted(work.inputs)
-        if name.startswith(CAPTIONS)
-    )
+    """By language, in the order that was asked for: the first is the one that players show."""
+    order = work.parameters.get("captions")
+    names = [str(name) for name in order] if isinstance(order, tuple) else []
+    return tuple(joining.Captions(language=name.removeprefix(CAPTIONS), path=work.inputs[name]) for name in names)
 
 
 def _identity(parameters: Fields) -> str:

@@ -27,6 +27,7 @@ from shotbuild.errors import MediaError, PlanError, nearest
 from shotbuild.host import files, process
 from shotbuild.host.handover import Part
 from shotbuild.media import plates
+from shotbuild.media.exr import is_cut_off
 from shotbuild.media.plates import FORMS, Around, Film, Pictures
 from shotbuild.media.probe import probe
 from shotbuild.records import Clip, Digest, Overlay, Project, Shot, Take, fields
@@ -351,6 +352,9 @@ def _assembled(
     pictures = Pictures(
         extension=row.extension, count=len(row.paths), look=plates.look(row.paths[0], row.extension), size=row.size
     )
+    cut_off = next((path for path in row.paths if path.suffix.lower() == ".exr" and is_cut_off(path)), None)
+    if cut_off is not None:
+        raise MediaError(f"{cut_off.name} is damaged", cause="it was cut off", hint="copy or export it again")
     with _workplace(rooms) as work:
         for number, path in enumerate(row.paths):
             os.symlink(path.resolve(), work / f"{plates.NAME % number}.{row.extension}")

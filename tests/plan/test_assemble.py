@@ -1,11 +1,14 @@
 """Which steps a change touches: exactly those, and `plan` says so. Stages are fakes that write text; the rest is real."""
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from shotbuild.errors import SpecErrors
+from shotbuild.plan.assemble import _label
+from shotbuild.plan.timeline import Blend, Over, Run, Slug
 from shotbuild.records import Fields, Output, Step
 from tests.fakes import Count, fake_workspace, write_project
 
@@ -281,3 +284,15 @@ def test_a_shot_may_be_called_as_a_step_of_a_deliverable_is(film: Write) -> None
 def test_a_deliverable_may_be_called_as_a_step_of_its_sequence_is(film: Write) -> None:
     found = steps(film(more="  mix: {sequence: main, profile: h264-web}\n"))
     assert [step.recipe.stage for step in found.values()].count("join") == 3
+
+
+def test_a_label_says_what_goes_over_and_what_lies_over() -> None:
+    a, b, c = (Run(shot=name, start=0) for name in "abc")
+    names = {"a": "a t1", "b": "b t2", "c": "c"}
+    blend = Blend(a=a, b=b, at=0, of=4)
+    over = Over(
+        base=blend, top=c, left=Fraction(0), upper=Fraction(0), width=Fraction(1), opacity=Fraction(1), at=0, of=4,
+        fade_in=0, fade_out=0,
+    )  # fmt: skip
+    assert _label(over, names) == "a t1 > b t2 + c"
+    assert _label(Blend(a=a, b=Slug("#000000"), at=0, of=4), names) == "a t1"

@@ -141,3 +141,16 @@ def test_an_option_that_the_profile_follows_is_taken(told: Told, written: str) -
 def test_a_rung_may_have_a_name_as_long_as_a_profile_may() -> None:
     assert _NAME.fullmatch("r" * 64)
     assert not _NAME.fullmatch("r" * 65)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("d: {profile: h264-web, waive: {min_duration: ''}}", "`min_duration` is waived without a reason"),
+        ("d: {profile: h264-web, waive: {min_duration: '  '}}", "`min_duration` is waived without a reason"),
+        ("d: {profile: h264-web, file: sha256SUMS}", "this name is kept for the list of checksums of a package"),
+        ("d: {profile: h264-web, file: a/SHA256SUMS}", "this name is kept for the list of checksums of a package"),
+    ],
+)
+def test_a_waiver_needs_a_reason_and_a_package_its_list(told: Told, line: str, said: str) -> None:
+    assert [error.message for error in told(line)] == [said]
