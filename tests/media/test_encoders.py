@@ -12,16 +12,14 @@ from shotbuild.media.checks import picture_is, sound_is
 from shotbuild.media.encoders import (
     MUXERS,
     channels,
-    chunked,
     encoder_arguments,
-    mezzanine,
     needs,
     sound_arguments,
     timescale,
     whole,
 )
 from shotbuild.media.filters import argv, generated, written
-from shotbuild.media.profiles import PROFILES
+from shotbuild.media.profiles import PROFILES, chunked, mezzanine
 from shotbuild.records import Fields, fields
 from shotbuild.units import Size
 from tests import chunks
