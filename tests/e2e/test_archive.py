@@ -96,7 +96,7 @@ def test_the_approved_picture_travels_though_the_spec_has_moved_on(tiny: Path, t
     assert shotbuild(tiny, "build").code == 0
     assert shotbuild(tiny, "approve", "sh010", "sh020", "sh030", *ANN).code == 0
     assert shotbuild(tiny, "build").code == 0
-    made = contents(tiny, "out/sequences")
+    made = films(contents(tiny, "out/sequences"))
     (tiny / "templates/wide.j2").write_text("A close look at {{ place }}, upside down.")
     packed = shotbuild(tiny, "archive", "opening", "--chosen", "--to", str(tmp_path / "crate"))
     assert packed.code == 0, packed.err
@@ -105,7 +105,7 @@ def test_the_approved_picture_travels_though_the_spec_has_moved_on(tiny: Path, t
     assert proof["generated"] == 0
     delivered = shotbuild(tmp_path / "crate", "deliver", "--frozen", "--strict", "--json")
     assert delivered.code == 0, delivered.err
-    assert contents(tmp_path / "crate", "out/sequences") == made
+    assert films(contents(tmp_path / "crate", "out/sequences")) == made
 
 
 def test_a_sequence_called_verify(tmp_path: Path) -> None:
