@@ -26,6 +26,8 @@ from shotbuild.units import Size
 SIZE, RATE = Size(1280, 720), Fraction(24)
 FFMPEG = (get_ffmpeg_exe(), "-nostdin", "-hide_banner", "-loglevel", "error", "-y")
 THREE = ("h264-web", "x", "preview")
+LENGTHS = 7
+"""After so many clips the lengths begin anew."""
 
 
 @dataclass
@@ -58,7 +60,7 @@ def plates(folder: Path, shots: int) -> list[Path]:
     for index, path in enumerate(made):
         if path.exists():
             continue
-        frames = 96 + 24 * (index % 7) // 6
+        frames = 96 + 24 * (index % LENGTHS) // 6
         moves = (
             f"crop={SIZE.width}:{SIZE.height}:x='{40 * (index % 11)}+n*{1 + index % 3}':y='{60 * (index % 5)}+n*{index % 2}'"
         )
@@ -144,7 +146,7 @@ def quality(ours: Path, theirs: Path, root: Path) -> str:
 
 def table(folder: Path, shots: int, runs: int, *, vmaf: bool) -> None:
     made = plates(folder / "clips", shots + 2 * runs)
-    clips, fresh = made[:shots], iter(made[shots:])
+    clips, fresh = made[:shots], iter(range(shots, len(made)))
     for names in (THREE[:1], THREE):
         root = folder / f"film-{len(names)}"
         shutil.rmtree(root, ignore_errors=True)
@@ -155,8 +157,9 @@ def table(folder: Path, shots: int, runs: int, *, vmaf: bool) -> None:
         if vmaf and len(names) == 1:
             print(f"  {quality(root / 'out/sequences/film/h264-web.mp4', folder / 'h264-web.mp4', root)}")
         for _ in range(runs):
-            # A clip that was never seen, in the place of one in the middle.
-            shutil.copy(next(fresh), root / "assets" / clips[shots // 2].name)
+            # A clip that was never seen, in the place of one of the same length.
+            new = next(fresh)
+            shutil.copy(made[new], root / "assets" / made[new % LENGTHS].name)
             changed.of(partial(deliver, root, *names))
         wall, cpu = sorted(changed.wall)[runs // 2], sorted(changed.cpu)[runs // 2]
         print(

@@ -42,6 +42,8 @@ from shotbuild.store.interface import ActionCache
 from shotbuild.units import counted
 
 CONTENDED_SECONDS = 0.1
+LOOKED_AT = 200
+"""So many ready steps are looked up at most to find out whether there is work for other workers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +179,6 @@ class _Build:
         self.ended: SimpleQueue[Future[Any]] = SimpleQueue()
         self.running: dict[Future[Any], list[_Job]] = {}
         self.batches: dict[str, dict[str, Step]] = {}
-        self.taken = 0  # of the ready ones, those that run already, with another one of their batch
         self.operations = None if orders.counter is None else Operations(orders.counter, self.ended)
         self.bought: dict[Purchase, _Job] = {}
         self.making: dict[str, _Job] = {}
@@ -322,12 +323,10 @@ class _Build:
             return []
         waiting = self.batches.get(job.step.batch, {})
         alike = sorted(waiting.values(), key=lambda step: (step.piece != job.step.piece, step.piece, self.rank[step.name]))
-        others = len(self.ready) - self.taken - len(waiting)
-        workers = max(1, self.orders.jobs - len(self.running) - others)
+        workers = max(1, self.orders.jobs - len(self.running) - self._others(job.step.batch))
         found: list[_Job] = []
         for step in alike[: -(-(len(alike) + 1) // workers) - 1]:
             del waiting[step.name]
-            self.taken += 1
             try:
                 mate = self._missing(step)
                 if mate is not None and mate.digest not in {each.digest for each in (job, *found)}:
@@ -342,10 +341,22 @@ class _Build:
         """Whether a step was not taken together with another one of its batch."""
         if step.batch is None or self.orders.run_all is None:
             return True
-        if self.batches.get(step.batch, {}).pop(step.name, None) is not None:
-            return True
-        self.taken -= 1
-        return False
+        return self.batches.get(step.batch, {}).pop(step.name, None) is not None
+
+    def _others(self, batch: str) -> int:
+        """How many ready steps outside of a batch nobody has made, up to as many as there are workers: most of what is ready
+        in a build after a small change is only to be looked up."""
+        found = 0
+        for _, _, step in self.ready[:LOOKED_AT]:
+            if found == self.orders.jobs:
+                break
+            if (
+                step.batch != batch
+                and step.name not in self.skipped
+                and self.orders.lookup(self._wanted(self._bound(step))) is None
+            ):
+                found += 1
+        return found
 
     def _lane_is_full(self, step: Step) -> bool:
         lane = self.orders.lane(step)
