@@ -137,7 +137,7 @@ def main() -> None:
             "change": lambda: one_change(folder, 8 if quick else 30, runs),
             "takes": lambda: many_takes(folder, 100 if quick else 1000, 10, runs),
             "services": lambda: services.table(folder, (100, 500) if quick else (100, 1000, 5000), 100 if quick else 1000),
-            "delivery": lambda: delivery.table(folder, 6 if quick else 60, 1 if quick else 3, vmaf=not quick),
+            "delivery": lambda: delivery.table(folder, 8 if quick else 60, 1 if quick else 3, vmaf=not quick),
         }
         print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
         for part, run in parts.items():
