@@ -1,7 +1,6 @@
 """A Plan → results in out/: checks the lock and the price, runs the engine, links what came out. One call, one build."""
 
 import os
-import shutil
 import threading
 import time
 import uuid
@@ -15,10 +14,9 @@ from shotbuild.delivery import HandedOver
 from shotbuild.engine.build import Done, Orders, Report, build
 from shotbuild.engine.estimate import Bill, bill
 from shotbuild.engine.events import Event, Failed, Linked, Skipped
-from shotbuild.engine.execute import Workshop, clear_leftovers, execute, execute_all
+from shotbuild.engine.execute import Workshop, execute, execute_all, workplace
 from shotbuild.engine.journal import OWED, Phase
 from shotbuild.errors import BytesLost, GateError, ShotbuildError, StoreError
-from shotbuild.host import files
 from shotbuild.plan.bind import Wanted
 from shotbuild.plan.graph import Link, Plan
 from shotbuild.plan.shoot import CHOOSE
@@ -260,51 +258,42 @@ def _run(
     refuse: Callable[[Wanted], ShotbuildError | None],
     build_id: str,
 ) -> Report:
-    work = rooms.folder("work")
-    own = work / f"{os.getpid()}-{time.monotonic_ns()}"
     with ExitStack() as held:
         lines = Lines()
         held.callback(lines.close)
-        # Nobody may look for leftovers between the making of a lock file and its locking.
-        with files.locked(rooms.folder("locks") / "work.lock"):
-            clear_leftovers(work)
-            held.enter_context(files.locked(own.with_suffix(".lock")))
-            own.mkdir()
-        try:
-            shop = Workshop(
-                blobs=rooms.blobs,
-                stage=registry.stage,
-                ffmpeg=rooms.ffmpeg(project),
-                folder=own,
-                cancel=cancel,
-            )
+        own = held.enter_context(workplace(rooms.folder("work"), rooms.folder("locks")))
+        shop = Workshop(
+            blobs=rooms.blobs,
+            stage=registry.stage,
+            ffmpeg=rooms.ffmpeg(project),
+            folder=own,
+            cancel=cancel,
+        )
 
-            buys = any(casting.terms(step) is not None for step in plan.steps)
-            desk = counter(project, rooms, casting, shop, lines, build_id, options.max_cost, hear) if buys else None
-            fetched = {entry.action for entry in rooms.journal.unfinished() if buys and entry.phase is Phase.FETCHED}
-            orders = Orders(
-                source=rooms.source,
-                bring=rooms.bring,
-                lookup=rooms.lookup,
-                lane=casting.lane,
-                terms=casting.terms,
-                counter=desk,
-                price=casting.price,
-                run=lambda action: execute(action, shop),
-                run_all=lambda actions: execute_all(actions, shop),
-                record=rooms.record if desk is None else partial(_entered, rooms, fetched),
-                actions=rooms.actions,
-                locks=rooms.folder("locks"),
-                jobs=options.jobs or _cores(),
-                refuse=refuse,
-                fail_fast=options.fail_fast,
-                cancel=cancel,
-                hear=hear,
-                clock=rooms.clock,
-            )
-            return build(plan, orders)
-        finally:
-            shutil.rmtree(own, ignore_errors=True)
+        buys = any(casting.terms(step) is not None for step in plan.steps)
+        desk = counter(project, rooms, casting, shop, lines, build_id, options.max_cost, hear) if buys else None
+        fetched = {entry.action for entry in rooms.journal.unfinished() if buys and entry.phase is Phase.FETCHED}
+        orders = Orders(
+            source=rooms.source,
+            bring=rooms.bring,
+            lookup=rooms.lookup,
+            lane=casting.lane,
+            terms=casting.terms,
+            counter=desk,
+            price=casting.price,
+            run=lambda action: execute(action, shop),
+            run_all=lambda actions: execute_all(actions, shop),
+            record=rooms.record if desk is None else partial(_entered, rooms, fetched),
+            actions=rooms.actions,
+            locks=rooms.folder("locks"),
+            jobs=options.jobs or _cores(),
+            refuse=refuse,
+            fail_fast=options.fail_fast,
+            cancel=cancel,
+            hear=hear,
+            clock=rooms.clock,
+        )
+        return build(plan, orders)
 
 
 def _entered(rooms: Rooms, fetched: Collection[str], done: Done) -> None:

@@ -52,6 +52,13 @@ class Fields:
         """An exact number that was written as text, such as `24000/1001`."""
         return Fraction(self.text(name))
 
+    def inner(self, name: str) -> "Fields":
+        """Named fields under a name; empty where there are none."""
+        value = self.get(name)
+        if value is not None and not isinstance(value, Fields):
+            raise TypeError(f"field {name!r} is {value!r}, not named fields")
+        return Fields() if value is None else value
+
     def rows(self, name: str) -> "tuple[Fields, ...]":
         """A list of named fields; empty when the name is not there."""
         value = self.get(name)

@@ -322,8 +322,11 @@ class _Build:
         if self.orders.run_all is None or job.step.batch is None:
             return []
         waiting = self.batches.get(job.step.batch, {})
+        if not waiting:
+            return []
         alike = sorted(waiting.values(), key=lambda step: (step.piece != job.step.piece, step.piece, self.rank[step.name]))
-        workers = max(1, self.orders.jobs - len(self.running) - self._others(job.step.batch))
+        free = self.orders.jobs - len(self.running)
+        workers = max(1, free - self._others(job.step.batch, free))
         found: list[_Job] = []
         for step in alike[: -(-(len(alike) + 1) // workers) - 1]:
             del waiting[step.name]
@@ -343,12 +346,12 @@ class _Build:
             return True
         return self.batches.get(step.batch, {}).pop(step.name, None) is not None
 
-    def _others(self, batch: str) -> int:
-        """How many ready steps outside of a batch nobody has made, up to as many as there are workers: most of what is ready
-        in a build after a small change is only to be looked up."""
+    def _others(self, batch: str, most: int) -> int:
+        """How many ready steps outside of a batch nobody has made, at most `most`: most of what is ready in a build after a
+        small change is only to be looked up."""
         found = 0
         for _, _, step in self.ready[:LOOKED_AT]:
-            if found == self.orders.jobs:
+            if found == most:
                 break
             if (
                 step.batch != batch

@@ -1,5 +1,6 @@
 """One Action in a fresh folder: inputs verified, the stage run and its outputs probed, then kept in the store."""
 
+import os
 import shutil
 import tempfile
 import threading
@@ -149,6 +150,21 @@ def clear_leftovers(folder: Path) -> None:
             shutil.rmtree(lock_file.with_suffix(""), ignore_errors=True)
             lock_file.unlink(missing_ok=True)
             lock.release()
+
+
+@contextmanager
+def workplace(work: Path, locks: Path) -> Iterator[Path]:
+    """A fresh folder below `work`, locked for as long as it is used: who comes later clears away what a killed process left
+    behind, and the store is not swept meanwhile. locks: the folder of lock files."""
+    own = work / f"{os.getpid()}-{time.monotonic_ns()}"
+    with ExitStack() as held:
+        # Nobody may look for leftovers between the making of a lock file and its locking.
+        with files.locked(locks / "work.lock"):
+            clear_leftovers(work)
+            held.enter_context(files.locked(own.with_suffix(".lock")))
+            own.mkdir()
+        held.callback(shutil.rmtree, own, ignore_errors=True)
+        yield own
 
 
 def verified(action: Action, shop: Workshop) -> dict[str, Path]:

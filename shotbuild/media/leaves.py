@@ -206,7 +206,7 @@ def chained(shot: Shot, again: int) -> Film:
     stream = opened(read, again)
     while rows and rows[0].text("effect") in READ:
         row = rows.pop(0)
-        stream, look = READ[row.text("effect")](stream, look, settings_of(row))
+        stream, look = READ[row.text("effect")](stream, look, row.inner("settings"))
     own = square_size(look)
     finish = Finish(placing=placing(*look.turned, aspect_of(look), own, "stretch"), pixels=shot.pixels)
     inventing = any(row.text("effect") == "interpolate" for row in rows)
@@ -218,7 +218,7 @@ def chained(shot: Shot, again: int) -> Film:
         stream = _placed(timed(stream, rate), look, finish.placing, shot.pixels, read.path.name)
     film = Film(stream=stream, size=own, rate=rate, pixels=shot.pixels)
     for row in rows:
-        film = APPLY[row.text("effect")](film, settings_of(row), files_of(row))
+        film = APPLY[row.text("effect")](film, row.inner("settings"), files_of(row))
     return film
 
 
@@ -271,13 +271,6 @@ def _check_length(shot: Shot, rate: Fraction) -> None:
         )
 
 
-def settings_of(row: Fields) -> Fields:
-    """The settings of an effect."""
-    settings = row.get("settings")
-    return settings if isinstance(settings, Fields) else Fields()
-
-
 def files_of(row: Fields) -> Mapping[str, str]:
     """Setting of an effect → plain name of the file that it stands for."""
-    files = row.get("files")
-    return {name: str(value) for name, value in files} if isinstance(files, Fields) else {}
+    return {name: str(value) for name, value in row.inner("files")}

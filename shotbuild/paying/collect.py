@@ -4,13 +4,10 @@ Each operation is finished from the step that the journal has of it, so that it 
 ask for it. What another build works on is left to that one.
 """
 
-import os
-import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
@@ -19,11 +16,10 @@ from typing import Any
 
 from shotbuild.digest import manifest
 from shotbuild.engine.build import Done
-from shotbuild.engine.execute import Workshop, clear_leftovers
+from shotbuild.engine.execute import Workshop, workplace
 from shotbuild.engine.journal import OPEN, Entry, Phase
 from shotbuild.engine.operations import Bought, Counter, Operations, Purchase, StillRunning
 from shotbuild.errors import InternalError, PlanError, ShotbuildError, StoreError
-from shotbuild.host import files
 from shotbuild.paying.named import wanted_of
 from shotbuild.plan.bind import Wanted
 from shotbuild.purchasing import Lines, counter
@@ -198,14 +194,7 @@ def _release(purchase: Purchase) -> None:
 @contextmanager
 def _workshop(workspace: Workspace) -> Iterator[Workshop]:
     rooms = workspace.rooms
-    work = rooms.folder("work")
-    own = work / f"{os.getpid()}-{time.monotonic_ns()}"
-    with ExitStack() as held:
-        with files.locked(rooms.folder("locks") / "work.lock"):
-            clear_leftovers(work)
-            held.enter_context(files.locked(own.with_suffix(".lock")))
-            own.mkdir()
-        held.callback(shutil.rmtree, own, ignore_errors=True)
+    with workplace(rooms.folder("work"), rooms.folder("locks")) as own:
         yield Workshop(
             blobs=rooms.blobs,
             stage=workspace.registry.stage,

@@ -226,14 +226,13 @@ def _film(order: Commission) -> list[Step]:
         return _sound_alone(order)
     if order.materials.chunked(order.profile.video):
         steps = _encoded(order, order.profile.video)
-        chunks = [step for step in steps if step.recipe.stage == "encode"]
-        lengths = _lengths(order.cut)
+        chunks = _chunks(steps)
     else:
         steps = _whole(order)
-        chunks, lengths = steps[-1:], (order.cut.frames,)
+        chunks = steps[-1:]
     sound = _sound(order)
     captions = [_caption_track(order, language) for language in order.deliverable.captions]
-    film = _joined(order, order.prefix, chunks, lengths, order.profile.video, order.profile.extension, sound[-1:], captions)
+    film = _joined(order, order.prefix, chunks, order.profile.video, order.profile.extension, sound[-1:], captions)
     return [*steps, *sound, *captions, film]
 
 
@@ -257,20 +256,18 @@ def _mezzanine(order: Commission) -> list[Step]:
     lossless = order.materials.mezzanine(str(pixels))
     inner = replace(order, prefix=f"{order.prefix}/mezzanine", profile=replace(order.profile, wrap=Fields()))
     steps = _encoded(inner, lossless)
-    lengths = _lengths(order.cut)
-    return [*steps, _bare(_joined(inner, inner.prefix, steps, lengths, lossless, "mkv", [], []))]
+    return [*steps, _bare(_joined(inner, inner.prefix, _chunks(steps), lossless, "mkv", [], []))]
 
 
 def _ladder(order: Commission) -> list[Step]:
     steps: list[Step] = []
     rungs: list[Fields] = []
     inputs: Inputs = []
-    lengths = _lengths(order.cut)
     for index, name in enumerate(order.profile.ladder):
         profile = replace(order.materials.profiles[name], wrap=Fields())
         rung = replace(order, profile=profile, prefix=f"{order.prefix}/{name}")
         chunks = _encoded(rung, profile.video)
-        film = _joined(rung, rung.prefix, chunks, lengths, profile.video, "mp4", [], [])
+        film = _joined(rung, rung.prefix, _chunks(chunks), profile.video, "mp4", [], [])
         film = _bare(film)
         steps += [*chunks, film]
         inputs.append((f"rung{index}", Output(step=film.name, name=film.outputs[0])))
@@ -297,13 +294,13 @@ def _ladder(order: Commission) -> list[Step]:
 def _frames(order: Commission) -> list[Step]:
     video = order.profile.video
     steps = _encoded(order, video)
+    chunks = _chunks(steps)
     first = video.get("first")
     parameters = fields(
         extension=video.text("codec"),
         first=first if isinstance(first, int) else FIRST_NUMBER,
-        lengths=_lengths(order.cut),
+        lengths=_lengths(chunks),
     )
-    chunks = [step for step in steps if step.recipe.stage == "encode"]
     return [*steps, order.step(order.prefix, "frames", parameters, _numbered(chunks), ("package.tar",))]
 
 
@@ -413,9 +410,14 @@ def _encoded(order: Commission, video: Fields) -> list[Step]:
     return [*steps.values(), *chunks]
 
 
-def _lengths(cut: Cut) -> tuple[int, ...]:
-    """Frames of each chunk of a cut."""
-    return tuple(piece.frames for stretch in cut.track for piece in pieces(stretch, _gop(cut)))
+def _chunks(steps: Rows[Step]) -> list[Step]:
+    """The segments among the steps of a film, without those that draw its texts."""
+    return [step for step in steps if step.recipe.stage == "encode"]
+
+
+def _lengths(chunks: Rows[Step]) -> tuple[int, ...]:
+    """Frames of each chunk."""
+    return tuple(step.recipe.parameters.integer("frames") for step in chunks)
 
 
 def _gop(cut: Cut) -> int:
@@ -642,20 +644,19 @@ def _joined(
     order: Commission,
     name: str,
     chunks: Rows[Step],
-    lengths: tuple[int, ...],
     video: Fields,
     extension: str,
     sound: Rows[Step],
     captions: Rows[Step],
 ) -> Step:
-    inputs = _numbered([step for step in chunks if step.recipe.stage in ("encode", "whole")])
+    inputs = _numbered(chunks)
     inputs += [("sound", Output(step=step.name, name=step.outputs[0])) for step in sound]
     inputs += [(step.name.rpartition("/")[2], Output(step=step.name, name=step.outputs[0])) for step in captions]
     wrap, cut = order.profile.wrap, order.cut
     parameters = fields(
         captions=tuple(step.name.rpartition("/")[2] for step in captions),
         frames=cut.frames,
-        lengths=lengths,
+        lengths=_lengths(chunks),
         project=order.project.name,
         rate=rate_text(cut.rate),
         reel=cut.sequence.name if wrap.get("reel") else None,

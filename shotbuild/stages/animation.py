@@ -38,10 +38,8 @@ class Animation:
 
 
 def _wanted(parameters: Fields) -> animation.Animation:
-    video = parameters.get("video")
-    assert isinstance(video, Fields)
     return animation.animation(
-        video,
+        parameters.inner("video"),
         frames=parameters.integer("frames"),
         rate=parameters.fraction("rate"),
         size=parse_size(parameters.text("size")),

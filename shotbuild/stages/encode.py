@@ -40,11 +40,11 @@ class Encode:
         segment = _segment(first, max(chunk.at + chunk.frames for chunk in chunks))
         process.run(segments.encode(first.ffmpeg, segment, chunks), cwd=first.into, cancel=first.cancel)
         for work in works:
-            if _video(work).text("extension") == FOLDER:
+            if work.parameters.inner("video").text("extension") == FOLDER:
                 pack(_pictures(work), work.into / work.outputs[0])
 
     def check(self, work: Work) -> None:
-        parameters, video = work.parameters, _video(work)
+        parameters, video = work.parameters, work.parameters.inner("video")
         frames, size = parameters.integer("frames"), parse_size(parameters.text("out_size"))
         path = work.into / work.outputs[0]
         if video.text("extension") == FOLDER:
@@ -54,9 +54,7 @@ class Encode:
 
 
 def _shown(work: Work) -> segments.Node:
-    seen = work.parameters.get("picture")
-    assert isinstance(seen, Fields)
-    return picture(seen)
+    return picture(work.parameters.inner("picture"))
 
 
 def _position(node: segments.Node) -> int:
@@ -71,11 +69,10 @@ def _position(node: segments.Node) -> int:
 
 def _segment(work: Work, frames: int) -> segments.Segment:
     parameters = work.parameters
-    shots = parameters.get("shots")
-    assert isinstance(shots, Fields)
+    shots = parameters.inner("shots")
     leaves = {}
-    for name, row in shots:
-        assert isinstance(row, Fields)
+    for name, _ in shots:
+        row = shots.inner(name)
         lay_out(row.rows("effects"), work)
         leaves[name] = leaf(row, work)
     frame = Frame(
@@ -89,8 +86,7 @@ def _segment(work: Work, frames: int) -> segments.Segment:
 def _chunk(work: Work, at: int, beside: Path) -> segments.Chunk:
     """at: where in the segment it begins; beside: the folder where ffmpeg runs, beside that of each of the works."""
     folder = "" if work.into == beside else f"../{work.into.name}/"
-    burn_in, video = work.parameters.get("burn_in"), _video(work)
-    written = burn_in if isinstance(burn_in, Fields) else Fields()
+    written, video = work.parameters.inner("burn_in"), work.parameters.inner("video")
     label, clock, mark = (written.get(name) for name in ("label", "clock", "mark"))
     if written.items:
         _lay_out_text(work, str(label or ""), str(mark or ""))
@@ -127,12 +123,6 @@ def _lay_out_text(work: Work, label: str, mark: str) -> None:
         (work.into / name).write_text(shown or " ", encoding="utf-8")
     files.copy(REGULAR, work.into / segments.LABEL_FONT)
     files.copy(MONO, work.into / segments.CLOCK_FONT)
-
-
-def _video(work: Work) -> Fields:
-    video = work.parameters.get("video")
-    assert isinstance(video, Fields)
-    return video
 
 
 def _pictures(work: Work) -> Path:

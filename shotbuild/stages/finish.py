@@ -9,7 +9,7 @@ from shotbuild.host import process
 from shotbuild.media.checks import picture_is
 from shotbuild.media.effects import PREPARE
 from shotbuild.media.filters import argv, ffv1, written
-from shotbuild.media.leaves import Shot, files_of, finished, settings_of, whole_of
+from shotbuild.media.leaves import Shot, files_of, finished, whole_of
 from shotbuild.records import Fields
 from shotbuild.stages.interface import Work
 from shotbuild.stages.reading import lay_out, source
@@ -63,5 +63,5 @@ def _prepare(shot: Shot, work: Work) -> None:
         if prepare is None:
             continue
         film = whole_of(replace(shot, effects=shot.effects[:index]), shot.length)
-        read = prepare(film, settings_of(row), files_of(row)[MOTION])
+        read = prepare(film, row.inner("settings"), files_of(row)[MOTION])
         process.run(argv(work.ffmpeg, written(read, "nothing", "null", {})), cwd=work.into, cancel=work.cancel)

@@ -29,8 +29,7 @@ class Join:
 
     def check(self, work: Work) -> None:
         film, frames = _film(work), work.parameters.integer("frames")
-        path, video = work.into / work.outputs[0], work.parameters.get("video")
-        assert isinstance(video, Fields)
+        path, video = work.into / work.outputs[0], work.parameters.inner("video")
         found = picture_is(path, frames=frames, size=film.size, rate=film.rate, pixels=video.text("pixels"))
         if SOUND in work.inputs:
             ends_together(path, found, frames, film.rate)
@@ -39,7 +38,7 @@ class Join:
 
 def _film(work: Work) -> joining.Film:
     parameters = work.parameters
-    lengths, wrap = parameters.get("lengths"), parameters.get("wrap")
+    lengths, wrap = parameters.get("lengths"), parameters.inner("wrap")
     numbers = [each for each in lengths if isinstance(each, int)] if isinstance(lengths, tuple) else []
     if sum(numbers) != parameters.integer("frames"):
         raise MediaError("the segments do not add up", cause=f"{sum(numbers)} frames, not {parameters.integer('frames')}")
@@ -51,7 +50,7 @@ def _film(work: Work) -> joining.Film:
         title=parameters.text("title"),
         identity=_identity(parameters),
         muxer=MUXERS[Path(work.outputs[0]).suffix.removeprefix(".")],
-        edit_list=not isinstance(wrap, Fields) or wrap.get("edit_list") is not False,
+        edit_list=wrap.get("edit_list") is not False,
         timecode=timecode(first, rate) if isinstance(first, int) else "",
         reel=str(parameters.get("reel") or ""),
         captions=_captions(work),

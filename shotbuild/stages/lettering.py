@@ -6,7 +6,6 @@ Parameters: text; look, whose gaps are filled as its style says; frame, the size
 from shotbuild.errors import MediaError
 from shotbuild.media.lettering import draw
 from shotbuild.media.probe import probe
-from shotbuild.records import Fields
 from shotbuild.spec.titling import settled
 from shotbuild.stages.interface import Work
 from shotbuild.units import parse_size
@@ -19,10 +18,8 @@ class Lettering:
     version = 1
 
     def run(self, work: Work) -> None:
-        look = work.parameters.get("look")
-        assert isinstance(look, Fields)
         frame = parse_size(work.parameters.text("frame"))
-        picture = draw(work.parameters.text("text"), settled(look), frame, work.inputs.get("font"))
+        picture = draw(work.parameters.text("text"), settled(work.parameters.inner("look")), frame, work.inputs.get("font"))
         (work.into / LETTERS).write_bytes(picture)
 
     def check(self, work: Work) -> None:

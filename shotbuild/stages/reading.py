@@ -47,8 +47,7 @@ def _probed(path: Path, _size: int, _changed: int) -> Probe:
 def lay_out(rows: tuple[Fields, ...], work: Work) -> None:
     """Puts the files of effects where ffmpeg runs, under plain names: a path never stands in a filter."""
     for row in rows:
-        named = row.get("files")
-        for _, name in named if isinstance(named, Fields) else ():
+        for _, name in row.inner("files"):
             plain = str(name)
             if not (work.into / plain).exists():
                 files.copy(work.inputs[plain.partition(".")[0]], work.into / plain)
@@ -62,12 +61,12 @@ def picture(row: Fields) -> Node:
         case "slug":
             return Plain(row.text("colour"))
         case "blend":
-            a, b = _inner(row, "a"), _inner(row, "b")
+            a, b = picture(row.inner("a")), picture(row.inner("b"))
             return Mixed(a=a, b=b, at=row.integer("at"), of=row.integer("of"), form=row.text("form"))
         case "over":
             return Inset(
-                base=_inner(row, "base"),
-                top=_inner(row, "top"),
+                base=picture(row.inner("base")),
+                top=picture(row.inner("top")),
                 left=row.fraction("left"),
                 upper=row.fraction("upper"),
                 width=row.fraction("width"),
@@ -78,9 +77,3 @@ def picture(row: Fields) -> Node:
                 fade_out=row.integer("fade_out"),
             )
     raise MediaError(f"a picture of kind {row.get('kind')!r} is not known", hint="the plan is of a newer shotbuild")
-
-
-def _inner(row: Fields, name: str) -> Node:
-    inner = row.get(name)
-    assert isinstance(inner, Fields)
-    return picture(inner)

@@ -9,7 +9,6 @@ from pathlib import PurePosixPath
 from shotbuild.errors import MediaError
 from shotbuild.media.judge import SCHEMA, read, report
 from shotbuild.media.page import page
-from shotbuild.records import Fields
 from shotbuild.stages.interface import Work
 
 MEASURED = "measured"
@@ -21,7 +20,7 @@ class Report:
 
     def run(self, work: Work) -> None:
         measured = read(work.inputs[MEASURED].read_bytes())
-        must, waived, names = (_fields(work, name) for name in ("must", "waived", "names"))
+        must, waived, names = (work.parameters.inner(name) for name in ("must", "waived", "names"))
         text = report(measured, must, waived, names, silent=work.parameters.get("silent") is True)
         for output in work.outputs:
             content = page(read(text.encode())) if PurePosixPath(output).suffix == ".html" else text
@@ -31,8 +30,3 @@ class Report:
         for output in work.outputs:
             if PurePosixPath(output).suffix == ".json" and read((work.into / output).read_bytes()).get("schema") != SCHEMA:
                 raise MediaError(f"{output} is no report")
-
-
-def _fields(work: Work, name: str) -> Fields:
-    value = work.parameters.get(name)
-    return value if isinstance(value, Fields) else Fields()

@@ -13,7 +13,6 @@ from shotbuild.media.checks import sound_is
 from shotbuild.media.encoders import channels
 from shotbuild.media.loudness import Loudness, Setting, Target
 from shotbuild.media.probe import probe_sound
-from shotbuild.records import Fields
 from shotbuild.stages.interface import Work
 from shotbuild.units import SAMPLE_RATE, round_half_up
 
@@ -26,7 +25,7 @@ class Sound:
     version = 2
 
     def run(self, work: Work) -> None:
-        wanted = loudness.target(_fields(work, "loudness"))
+        wanted = loudness.target(work.parameters.inner("loudness"))
         mix = _measured(work, work.inputs["mix"]) if wanted is not None else None
         if wanted is None or mix is None or mix.silent:
             _encode(work, Setting())
@@ -34,7 +33,7 @@ class Sound:
             _settle(work, mix, wanted)
 
     def check(self, work: Work) -> None:
-        settings = _fields(work, "sound")
+        settings = work.parameters.inner("sound")
         mixed = round_half_up(probe_sound(work.inputs["mix"]).seconds * SAMPLE_RATE)
         slack = PACKETS.get(settings.text("codec"), 0)
         sound_is(work.into / work.outputs[0], length=mixed, channels=channels(settings), slack=slack)
@@ -62,7 +61,7 @@ def _miss(delivered: Loudness, wanted: Target) -> Fraction:
 
 
 def _encode(work: Work, setting: Setting) -> None:
-    argv = loudness.encode(work.ffmpeg, work.inputs["mix"], _fields(work, "sound"), setting, work.outputs[0])
+    argv = loudness.encode(work.ffmpeg, work.inputs["mix"], work.parameters.inner("sound"), setting, work.outputs[0])
     process.run(argv, cwd=work.into, cancel=work.cancel)
 
 
@@ -70,8 +69,3 @@ def _measured(work: Work, path: Path) -> Loudness:
     argv = loudness.measure(work.ffmpeg, path, probe_sound(path))
     process.run(argv, cwd=work.into, cancel=work.cancel)
     return loudness.measured(work.into)
-
-
-def _fields(work: Work, name: str) -> Fields:
-    value = work.parameters.get(name)
-    return value if isinstance(value, Fields) else Fields()

@@ -12,7 +12,6 @@ from shotbuild.media import sounds
 from shotbuild.media.checks import sound_is
 from shotbuild.media.encoders import channels
 from shotbuild.media.probe import probe_sound
-from shotbuild.records import Fields
 from shotbuild.stages.interface import Work
 from shotbuild.units import SAMPLE_RATE, round_half_up, samples
 
@@ -25,7 +24,7 @@ class Stems:
         start = work.parameters.get("timecode")
         reference = samples(start if isinstance(start, int) else 0, work.parameters.fraction("rate"))
         for role, mixed in sorted(work.inputs.items()):
-            argv = sounds.stem(work.ffmpeg, mixed, _settings(work), reference, f"{role}.wav")
+            argv = sounds.stem(work.ffmpeg, mixed, work.parameters.inner("sound"), reference, f"{role}.wav")
             process.run(argv, cwd=work.into, cancel=work.cancel)
         with packing.writing(work.into / work.outputs[0]) as add:
             for name, path in _files(work).items():
@@ -35,13 +34,10 @@ class Stems:
     def check(self, work: Work) -> None:
         for name, path in _files(work).items():
             mixed = probe_sound(work.inputs[name.removesuffix(".wav")])
-            sound_is(path, length=round_half_up(mixed.seconds * SAMPLE_RATE), channels=channels(_settings(work)))
+            sound_is(
+                path, length=round_half_up(mixed.seconds * SAMPLE_RATE), channels=channels(work.parameters.inner("sound"))
+            )
 
 
 def _files(work: Work) -> dict[str, Path]:
     return {f"{role}.wav": work.into / f"{role}.wav" for role in sorted(work.inputs)}
-
-
-def _settings(work: Work) -> Fields:
-    value = work.parameters.get("sound")
-    return value if isinstance(value, Fields) else Fields()

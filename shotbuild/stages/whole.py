@@ -8,7 +8,6 @@ from shotbuild.host import process
 from shotbuild.media.checks import picture_is
 from shotbuild.media.encoders import whole
 from shotbuild.media.probe import glance
-from shotbuild.records import Fields
 from shotbuild.stages.interface import Work
 from shotbuild.units import Size, parse_size
 
@@ -27,7 +26,7 @@ class Whole:
         argv = whole(
             work.ffmpeg,
             film,
-            _video(work),
+            work.parameters.inner("video"),
             frames=work.parameters.integer("frames"),
             rate=work.parameters.fraction("rate"),
             output=work.outputs[0],
@@ -40,11 +39,5 @@ class Whole:
             frames=work.parameters.integer("frames"),
             size=parse_size(work.parameters.text("size")),
             rate=work.parameters.fraction("rate"),
-            pixels=_video(work).text("pixels"),
+            pixels=work.parameters.inner("video").text("pixels"),
         )
-
-
-def _video(work: Work) -> Fields:
-    video = work.parameters.get("video")
-    assert isinstance(video, Fields)
-    return video

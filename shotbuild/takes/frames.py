@@ -9,9 +9,8 @@ import json
 import os
 import re
 import shutil
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -22,16 +21,15 @@ from typing import Any
 
 from shotbuild.delivery import check_folder, put
 from shotbuild.digest import of_file
-from shotbuild.engine.execute import clear_leftovers
+from shotbuild.engine.execute import workplace
 from shotbuild.errors import MediaError, PlanError, nearest
-from shotbuild.host import files, process
+from shotbuild.host import process
 from shotbuild.host.handover import Part
 from shotbuild.media import plates
 from shotbuild.media.exr import is_cut_off
 from shotbuild.media.plates import FORMS, Around, Film, Pictures
 from shotbuild.media.probe import probe
 from shotbuild.records import Clip, Digest, Overlay, Project, Shot, Take, fields
-from shotbuild.rooms import Rooms
 from shotbuild.stages.effects import EFFECTS
 from shotbuild.takes.adopt import Adopted, adopt
 from shotbuild.units import Size, counted, parse_rate, rate_text
@@ -128,7 +126,7 @@ def export_frames(
         sound=film.found.sound is not None,
     )
     sidecar = _sidecar(workspace.project, exported, digest, extension, low, high, film.frames, finished=finished)
-    with _workplace(rooms) as work:
+    with workplace(rooms.folder("work"), rooms.folder("locks")) as work:
         argv = plates.export(rooms.ffmpeg(workspace.project), film, low, high, extension, first)
         process.run(argv, cwd=work)
         pictures = {
@@ -143,22 +141,6 @@ def export_frames(
         )
         handed = put(rooms, folder, [part], force=force)
     return replace(exported, written=bool(handed.written))
-
-
-@contextmanager
-def _workplace(rooms: Rooms) -> Iterator[Path]:
-    """A folder of one's own, under a lock as that of a build: while it is held the store is not swept, and what a killed
-    process leaves behind is cleared by the next one."""
-    work = rooms.folder("work")
-    own = work / f"frames-{os.getpid()}-{time.monotonic_ns()}"
-    with ExitStack() as held:
-        # Nobody may look for leftovers between the making of a lock file and its locking.
-        with files.locked(rooms.folder("locks") / "work.lock"):
-            clear_leftovers(work)
-            held.enter_context(files.locked(own.with_suffix(".lock")))
-            own.mkdir()
-        held.callback(shutil.rmtree, own, ignore_errors=True)
-        yield own
 
 
 def _fill(pictures: dict[str, Path], target: Path) -> None:
@@ -355,7 +337,7 @@ def _assembled(
     cut_off = next((path for path in row.paths if path.suffix.lower() == ".exr" and is_cut_off(path)), None)
     if cut_off is not None:
         raise MediaError(f"{cut_off.name} is damaged", cause="it was cut off", hint="copy or export it again")
-    with _workplace(rooms) as work:
+    with workplace(rooms.folder("work"), rooms.folder("locks")) as work:
         for number, path in enumerate(row.paths):
             os.symlink(path.resolve(), work / f"{plates.NAME % number}.{row.extension}")
         clip = work / "frames.mkv"
