@@ -30,7 +30,7 @@ STAGES: Mapping[str, Entry] = {
     "clip-sound": Entry(version=1, where="shotbuild.stages.clip_sound:ClipSound"),
     "lettering": Entry(version=1, where="shotbuild.stages.lettering:Lettering"),
     "captions": Entry(version=1, where="shotbuild.stages.captions:Captions"),
-    "encode": Entry(version=2, where="shotbuild.stages.encode:Encode"),
+    "encode": Entry(version=3, where="shotbuild.stages.encode:Encode"),
     "whole": Entry(version=1, where="shotbuild.stages.whole:Whole"),
     "mix": Entry(version=2, where="shotbuild.stages.mix:Mix"),
     "sound": Entry(version=2, where="shotbuild.stages.sound:Sound"),

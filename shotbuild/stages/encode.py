@@ -27,7 +27,7 @@ ONE_PICTURE = "png"
 
 class Encode:
     name = "encode"
-    version = 2
+    version = 3
 
     def run(self, work: Work) -> None:
         self.run_all([work])

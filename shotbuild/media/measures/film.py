@@ -1,6 +1,10 @@
-"""One file of picture, sound or both → its facts. One pass of packets, then as much decoding as has to be seen and heard."""
+"""One file of picture, sound or both → its facts. One pass of packets, then as much decoding as has to be seen and heard.
+
+Sound is heard on a thread of its own, from a handle of its own, while the picture is looked at: libav lets go of Python.
+"""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,7 +18,7 @@ from shotbuild.media.containers import container_of, opened
 from shotbuild.media.looks import look_of
 from shotbuild.media.measures.black import black_ends
 from shotbuild.media.measures.codecs import codec_of, color_of, level_of, profile_of, range_of
-from shotbuild.media.measures.loudness import loudness_of
+from shotbuild.media.measures.loudness import Loudness, loudness_of
 from shotbuild.media.measures.offset import offset_of
 from shotbuild.media.measures.packets import Packets, b_frames, kilobits, longest_gop, packets_of, peak_bits
 from shotbuild.media.measures.webp import Webp, webp_of
@@ -48,9 +52,11 @@ def film_facts(path: Path, name: str, cuts: Sequence[int], mix: Path | None = No
 def _streams(source: InputContainer, path: Path, cuts: Sequence[int], mix: Path | None) -> dict[str, Value]:
     pictures, sounds = list(pictures_in(source))[:1], list(source.streams.audio[:1])
     texts = list(source.streams.subtitles)
-    packets = packets_of(source, [*pictures, *sounds, *texts])
-    picture = next((_picture(source, each, packets[each.index], cuts, path.name) for each in pictures), None)
-    sound = next((_sound(source, each, packets[each.index], path.name, mix) for each in sounds), None)
+    with ThreadPoolExecutor(1) as ear:
+        heard = [ear.submit(_heard, path, mix) for _ in sounds]
+        packets = packets_of(source, [*pictures, *sounds, *texts])
+        picture = next((_picture(source, each, packets[each.index], cuts, path.name) for each in pictures), None)
+        sound = next((_sound(each, packets[each.index], path.name, *heard[0].result()) for each in sounds), None)
     tags = [dict(each.metadata) for each in (source, *source.streams)]
     return {
         "picture": picture,
@@ -107,9 +113,15 @@ def _picture(source: InputContainer, stream: VideoStream, packets: Packets, cuts
     )
 
 
-def _sound(source: InputContainer, stream: AudioStream, packets: Packets, name: str, mix: Path | None) -> Fields:
-    heard = loudness_of(source, stream) if packets.stamps else None
-    if heard is None:
+def _heard(path: Path, mix: Path | None) -> tuple[Loudness | None, str | None]:
+    """The first sound of a file: how loud it is, and by how many seconds it is later than its mix."""
+    with opened(path) as source:
+        loudness = loudness_of(source, source.streams.audio[0])
+        return loudness, _offset(source, mix) if loudness else None
+
+
+def _sound(stream: AudioStream, packets: Packets, name: str, heard: Loudness | None, offset: str | None) -> Fields:
+    if heard is None or not packets.stamps:
         raise MediaError(f"the sound of {name} cannot be decoded", hint="it is damaged or was cut off: build it again")
     base = stream.time_base or Fraction(1, stream.rate)
     # Decoders give what was padded into the last packet, containers do not always say that it is no sound.
@@ -128,7 +140,7 @@ def _sound(source: InputContainer, stream: AudioStream, packets: Packets, name: 
         loudness_range=heard.range,
         true_peak=heard.peak,
         why=heard.why,
-        offset=_offset(source, mix),
+        offset=offset,
     )
 
 
