@@ -17,6 +17,7 @@ from shotbuild.engine.events import Event, Failed, Linked, Skipped
 from shotbuild.engine.execute import Workshop, execute, execute_all, workplace
 from shotbuild.engine.journal import OWED, Phase
 from shotbuild.errors import BytesLost, GateError, ShotbuildError, StoreError
+from shotbuild.linking import Linker
 from shotbuild.plan.bind import Wanted
 from shotbuild.plan.graph import Link, Plan
 from shotbuild.plan.shoot import CHOOSE
@@ -97,17 +98,22 @@ def make(
     try:
         build_id = uuid.uuid4().hex  # one limit for all passes
         refuse = partial(_refusal, plan, rooms, _allowed if options.generates else _frozen)
-        report = _run(plan, project, rooms, registry, casting, options, cancel, hear, refuse, build_id)
-        linked, present, lost = _link(plan, report, project, rooms, hear)
-        for _ in range(HEALINGS):
-            if cancel.is_set() or not (lost or any(isinstance(failure.error, BytesLost) for failure in report.failed)):
-                break
-            # Damaged bytes were set aside, so the step that made them is missing now, and is made again.
-            again = partial(_refusal, plan, rooms, partial(_again, casting, report) if options.generates else _frozen)
-            report = _joined(report, _run(plan, project, rooms, registry, casting, options, cancel, hear, again, build_id))
-            linked, present, lost = _link(plan, report, project, rooms, hear)
-        if lost:
-            raise lost[0]
+        run = partial(_run, plan, project, rooms, registry, casting, options, cancel, hear, build_id)
+        with Linker(plan, partial(rooms.link, hard=project.settings.link == "hardlink")) as linker:
+            report = run(refuse, linker.begin)
+            placed = linker.end({done.step.name for done in report.done})
+            for _ in range(HEALINGS):
+                lost = placed.lost or any(isinstance(failure.error, BytesLost) for failure in report.failed)
+                if cancel.is_set() or not lost:
+                    break
+                # Damaged bytes were set aside, so the step that made them is missing now, and is made again.
+                again = partial(_refusal, plan, rooms, partial(_again, casting, report) if options.generates else _frozen)
+                report = _joined(report, run(again, linker.begin))
+                placed = linker.end({done.step.name for done in report.done})
+        for path in placed.written:
+            hear(Linked(path=path))
+        if placed.lost:
+            raise placed.lost[0]
     finally:
         rooms.memory.save()
     _remind(rooms, report)
@@ -118,9 +124,9 @@ def make(
         generated=tuple(done.step.name for done in ran if done.step.generates),
         failed=report.failed,
         skipped=report.skipped,
-        linked=linked,
-        present=present,
-        results=_results(plan, report, present),
+        linked=placed.written,
+        present=placed.present,
+        results=placed.results,
         cost=bill(
             [
                 *(owed(done.result.charged, done.result.price) for done in ran if casting.terms(done.step) is None),
@@ -255,9 +261,11 @@ def _run(
     options: BuildOptions,
     cancel: threading.Event,
     hear: Callable[[Event], None],
-    refuse: Callable[[Wanted], ShotbuildError | None],
     build_id: str,
+    refuse: Callable[[Wanted], ShotbuildError | None],
+    then: Callable[[Done], None],
 ) -> Report:
+    """then: told of each step that is done and recorded."""
     with ExitStack() as held:
         lines = Lines()
         held.callback(lines.close)
@@ -273,6 +281,12 @@ def _run(
         buys = any(casting.terms(step) is not None for step in plan.steps)
         desk = counter(project, rooms, casting, shop, lines, build_id, options.max_cost, hear) if buys else None
         fetched = {entry.action for entry in rooms.journal.unfinished() if buys and entry.phase is Phase.FETCHED}
+        record = rooms.record if desk is None else partial(_entered, rooms, fetched)
+
+        def settled(done: Done) -> None:
+            record(done)
+            then(done)
+
         orders = Orders(
             source=rooms.source,
             bring=rooms.bring,
@@ -283,7 +297,7 @@ def _run(
             price=casting.price,
             run=lambda action: execute(action, shop),
             run_all=lambda actions: execute_all(actions, shop),
-            record=rooms.record if desk is None else partial(_entered, rooms, fetched),
+            record=settled,
             actions=rooms.actions,
             locks=rooms.folder("locks"),
             jobs=options.jobs or _cores(),
@@ -305,40 +319,6 @@ def _entered(rooms: Rooms, fetched: Collection[str], done: Done) -> None:
     entry = rooms.journal.open(done.key)
     if entry is not None and entry.phase is Phase.FETCHED:
         rooms.journal.done(entry.id)
-
-
-def _link(
-    plan: Plan, report: Report, project: Project, rooms: Rooms, hear: Callable[[Event], None]
-) -> tuple[tuple[str, ...], tuple[str, ...], tuple[BytesLost, ...]]:
-    """Puts finished results under their names: (written, all, what was found damaged)."""
-    results = {done.step.name: done.result for done in report.done}
-    linked: list[str] = []
-    present: list[str] = []
-    lost: list[BytesLost] = []
-    failed: list[ShotbuildError] = []
-    for link in plan.links:
-        if link.step not in results:
-            continue
-        present.append(link.path)
-        try:
-            written = rooms.link(link, results[link.step].output(link.output), hard=project.settings.link == "hardlink")
-        except BytesLost as error:
-            lost.append(error)
-            continue
-        except ShotbuildError as error:
-            failed.append(error)
-            continue
-        if written:
-            linked.append(link.path)
-            hear(Linked(path=link.path))
-    if failed:
-        raise failed[0]  # the others were handed out first
-    return tuple(linked), tuple(present), tuple(lost)
-
-
-def _results(plan: Plan, report: Report, present: Collection[str]) -> tuple[tuple[Link, Digest], ...]:
-    results = {done.step.name: done.result for done in report.done}
-    return tuple((link, results[link.step].output(link.output)) for link in plan.links if link.path in present)
 
 
 def _joined(first: Report, second: Report) -> Report:

@@ -71,8 +71,8 @@ UNDECODED = {"skip_frame": "all"}
 
 @contextmanager
 def opened(path: Path, *, streams: int | None = None) -> Iterator[InputContainer]:
-    """A file opened for demuxing in this process. streams: how many it has, of a file of ours that was decoded before: its
-    first frames are not decoded once more, which is two thirds of what opening costs, and its pixel format is not known.
+    """A file opened for demuxing in this process. streams: how many it has, of a file of ours: its first frames are
+    not decoded to guess at it, which is two thirds of what opening costs; its pixel format is known when a frame is decoded.
     Errors: MediaError, also for what libav finds while it is read."""
     name = container_of(path)
     try:

@@ -84,9 +84,10 @@ class Probe:
         return max(part.start + part.seconds for part in parts) - min(part.start for part in parts)
 
 
-def probe(path: Path) -> Probe:
-    """Reads a file with a picture. Errors: MediaError when it has none, is cut off, or cannot be decoded."""
-    found = contents(path)
+def probe(path: Path, *, streams: int | None = None) -> Probe:
+    """Reads a file with a picture. streams: as `containers.opened` has it. Errors: MediaError when it has none, is cut off,
+    or cannot be decoded."""
+    found = contents(path, streams=streams)
     if found.video is None:
         raise MediaError(
             f"{path.name} has no picture",
@@ -104,10 +105,10 @@ def probe_sound(path: Path) -> Sound:
     return found.sound
 
 
-def contents(path: Path) -> Contents:
-    """Reads a file with picture, sound or both."""
+def contents(path: Path, *, streams: int | None = None) -> Contents:
+    """Reads a file with picture, sound or both. streams: as `containers.opened` has it."""
     container = container_of(path)
-    with opened(path) as source:
+    with opened(path, streams=streams) as source:
         reads = read_all(source)
         refuse_damage(source, reads, path.name, container)
         pictures = [_picture(each, container, path.name) for each in reads if isinstance(each.stream, VideoStream)]

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-
-import networkx as nx
+from functools import cached_property
+from importlib import import_module
+from typing import Any
 
 from shotbuild.errors import PlanError, nearest
 from shotbuild.plan.choose import CHOICE_WORDS
 from shotbuild.plan.graph import Plan
-from shotbuild.plan.network import network, with_dependants, with_needs
 from shotbuild.records import Project, Step
 from shotbuild.units import counted
 
@@ -31,12 +31,35 @@ def select(
     differ from it, for `changed:REV`.
     Errors: PlanError for an expression that means nothing, with the nearest name.
     """
-    graph = network(plan)
     asked = _Asked(plan, project, states, chosen, changed)
+    neighbours = _Neighbours(plan)
     found: set[str] = set()
     for expression in expressions:
-        found |= _meant(expression, asked, graph)
+        found |= _meant(expression, asked, neighbours)
     return frozenset(found)
+
+
+class _Neighbours:
+    """Who needs whom. networkx is loaded where a `+` asks for it: it takes longer to import than most targets to find."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._room: Any = None
+
+    @cached_property
+    def _graph(self) -> Any:
+        self._room = import_module("shotbuild.plan.network")
+        return self._room.network(self._plan)
+
+    def needs(self, names: frozenset[str]) -> frozenset[str]:
+        graph = self._graph
+        found: frozenset[str] = self._room.with_needs(graph, names)
+        return found
+
+    def dependants(self, names: frozenset[str]) -> frozenset[str]:
+        graph = self._graph
+        found: frozenset[str] = self._room.with_dependants(graph, names)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +73,7 @@ class _Asked:
     changed: Mapping[str, frozenset[str]]
 
 
-def _meant(expression: str, asked: _Asked, graph: "nx.DiGraph[str]") -> frozenset[str]:
+def _meant(expression: str, asked: _Asked, neighbours: _Neighbours) -> frozenset[str]:
     core = expression.removeprefix("+").removesuffix("+")
     names = _named(core, asked)
     if names is None:
@@ -63,9 +86,9 @@ def _meant(expression: str, asked: _Asked, graph: "nx.DiGraph[str]") -> frozense
             hint=f"write `{close}`" if close else "`shotbuild status` lists the names",
         )
     if expression.startswith("+"):
-        names |= with_needs(graph, names)
+        names |= neighbours.needs(names)
     if expression.endswith("+"):
-        names |= with_dependants(graph, names)
+        names |= neighbours.dependants(names)
     return names
 
 

@@ -50,7 +50,8 @@ class Encode:
         if video.text("extension") == FOLDER:
             _count(_pictures(work), frames)
         elif video.text("extension") != ONE_PICTURE:
-            picture_is(path, frames=frames, size=size, rate=parameters.fraction("rate"), pixels=video.text("pixels"))
+            rate, pixels = parameters.fraction("rate"), video.text("pixels")
+            picture_is(path, frames=frames, size=size, rate=rate, pixels=pixels, streams=1)
 
 
 def _shown(work: Work) -> segments.Node:
