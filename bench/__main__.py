@@ -6,6 +6,7 @@ the table does not say clock.
 
 import argparse
 import os
+import platform
 import resource
 import shutil
 import statistics
@@ -17,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import delivery, ledgers, services
+from bench import delivery, ledgers, season, services
 
 PROJECT = "shotbuild: 1\nproject: bench\nformat: {{size: {size}, rate: 24}}\ndefaults: {{duration: {duration}}}\n"
 
@@ -124,15 +125,47 @@ def many_takes(folder: Path, shots: int, each: int, runs: int) -> None:
     table(f"{count} takes over {shots} shots", "pass", measure(rows, runs), "clock s")
 
 
+SPEED = Path(__file__).parents[1] / "docs/speed.md"
+HEAD = """# How fast
+
+Written by `python -m bench --part season` on {date}: {machine}.
+Read the ratios, not the times. `bench/season.py` says what the work is.
+"""
+
+
+def whole_season(folder: Path, runs: int, *, quick: bool) -> None:
+    """Tables of `season`, printed, and in the long form written to docs/speed.md."""
+    lines: list[str] = []
+
+    def say(line: str) -> None:
+        print(line, flush=True)
+        lines.append(line)
+
+    season.starts(folder, 2 * runs, say)
+    for shots in (100,) if quick else (1000, 10_000):
+        season.measure(folder / str(shots), shots, runs, say)
+        shutil.rmtree(folder / str(shots), ignore_errors=True)
+    season.growth(folder, (100, 1000) if quick else (100, 1000, 10_000, 100_000), say)
+    if not quick:
+        machine = f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}"
+        SPEED.write_text(HEAD.format(date=time.strftime("%Y-%m-%d"), machine=machine) + "\n".join([*lines, ""]))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="smaller projects, fewer runs")
-    parser.add_argument("--part", choices=("commands", "change", "takes", "services", "delivery"), help="only this one")
+    parts_ = ("season", "commands", "change", "takes", "services", "delivery")
+    parser.add_argument("--part", choices=parts_, help="only this one")
+    parser.add_argument("--profile", action="store_true", help="show where the time of one change goes, and nothing else")
     asked = parser.parse_args()
     quick, runs = asked.quick, 3 if asked.quick else 5
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        if asked.profile:
+            season.profile(folder, 100 if asked.quick else 1000)
+            return
         parts: dict[str, Callable[[], object]] = {
+            "season": lambda: whole_season(folder, 3 if quick else 5, quick=quick),
             "commands": lambda: commands(folder, 20 if quick else 200, runs),
             "change": lambda: one_change(folder, 8 if quick else 30, runs),
             "takes": lambda: many_takes(folder, 100 if quick else 1000, 10, runs),

@@ -87,7 +87,9 @@ def project(root: Path, clips: Iterable[Path], profiles: Iterable[str]) -> Path:
     (root / "shotbuild.yaml").write_text(f"shotbuild: 1\nproject: bench\nformat: {{size: {SIZE}, rate: {RATE}}}\n")
     shots = "".join(f"  {name}: {{plate: assets/{name}.mp4}}\n" for name in names)
     cut = "".join(f"      - {name}\n" for name in names)
-    wanted = "".join(f"  {name}: {{sequence: film, profile: {name}}}\n" for name in profiles)
+    # A platform takes films of a few minutes at most; that is not what is measured here.
+    waived = ", waive: {max_duration: only a bench}"
+    wanted = "".join(f"  {name}: {{sequence: film, profile: {name}{waived if name == 'x' else ''}}}\n" for name in profiles)
     sound = "    audio: [{file: assets/sea.wav, gain: -12dB}]\n"
     (root / "specs/film.yaml").write_text(
         f"shots:\n{shots}sequences:\n  film:\n    cut:\n{cut}{sound}deliverables:\n{wanted}"

@@ -14,6 +14,7 @@ from shotbuild.digest import asked_of
 from shotbuild.engine.build import Done
 from shotbuild.errors import Location, SpecError, StoreError
 from shotbuild.host import files
+from shotbuild.host.memory import stamp_of
 from shotbuild.plan.bind import Wanted
 from shotbuild.plan.decisions import History, settle
 from shotbuild.records import FREE, MOVE, ActionResult, Decision, Digest, Fields, LedgerEvent, Shot, ShotState, Step, Take
@@ -67,6 +68,8 @@ class Ledgers:
         self._events: dict[str, tuple[LedgerEvent, ...]] = {}
         self._states: dict[str, ShotState] = {}
         self._told: set[tuple[str, str]] = set()
+        self.wrote: dict[str, list[int]] = {}
+        """The files that were written to here → their stamps then."""
 
     def follow(self, shots: Iterable[Shot]) -> None:
         """Told once, before the first question: the project's shots, of which some moved."""
@@ -92,6 +95,11 @@ class Ledgers:
             if name not in now and re.fullmatch(NAME, name):
                 states[name] = self.of(name)
         return states
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The files that were asked for, whether they are there or not."""
+        return tuple(ledger_file(name) for name in self._events)
 
     def history(self, shot: str) -> History:
         """All events of a shot, and what follows what."""
@@ -288,6 +296,7 @@ class Ledgers:
                 text = line(self.of(shot))
                 if text is not None:
                     files.append_line(self._inside(ledger_file(shot)), text)
+                    self.wrote[ledger_file(shot)] = stamp_of(self._inside(ledger_file(shot)))
                 self._forget(shot)
         except OSError as error:
             raise StoreError(f"{ledger_file(shot)} cannot be written, so {lost}", cause=str(error), hint=hint) from error

@@ -434,6 +434,8 @@ class Project:
     """Every spec and template that was read, relative to the root."""
     profiles: tuple[Profile, ...] = ()
     """The project's own."""
+    named: tuple[str, ...] = ()
+    """Every file that was looked at: `files`, and what they name, such as plates."""
 
 
 # --- what a build works on -------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ decided in `plan` and `engine`.
 import os
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -94,6 +95,8 @@ class Rooms:
         self._sources: dict[str, Digest] = {}
         self._restored: set[str] = set()
         self._captions: dict[str, tuple[Caption, ...]] = {}
+        self.wrote: dict[str, list[int]] = {}
+        """Files of the project, beside ledgers and outputs, that were written here → their stamps then."""
 
     def elsewhere(self, root: Path) -> "Rooms":
         """The rooms of another folder, such as one that was checked out, looked at as this one is."""
@@ -189,6 +192,7 @@ class Rooms:
         text = lock_text(lock)
         if self._read(FILE) != text:
             files.write_atomic(self.inside(FILE), text.encode())
+            self.wrote[FILE] = stamp_of(self.inside(FILE))
 
     def _streams(self, video: Digest) -> tuple[Fields, ...]:
         return self._look(self.blobs.path(video))
@@ -204,6 +208,11 @@ class Rooms:
         except OSError as error:
             raise SpecError(f"{source.path} cannot be read", location=source.location, cause=str(error)) from error
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The project files whose digests were asked for."""
+        return tuple(self._sources)
+
     def bring(self, source: SourceFile, digest: Digest) -> None:
         """Copies a project file into the store, where steps read it. Errors: StoreError when it changed meanwhile."""
         try:
@@ -215,25 +224,33 @@ class Rooms:
 
     def footage(self, project: Project) -> dict[str, Footage]:
         """What is known of each plate; a plate is probed once for its bytes. Errors: SpecErrors, all of them."""
+        plates = {shot.plate: shot.location for shot in reversed(project.shots) if shot.plate is not None}
         found: dict[str, Footage] = {}
         errors: list[SpecError] = []
-        table = self.memory.table("footage")
-        for shot in project.shots:
-            if shot.plate is None or shot.plate in found:
-                continue
-            digest = self.source(SourceFile(path=shot.plate, location=shot.location))
-            facts = _kept_footage(table.get(self._probe_key(digest)))
+
+        def look(plate: str) -> None:
             try:
-                facts = facts or self._looked_at("plate", shot.plate, shot.location, self._measure)
+                found[plate] = self._footage_of(plate, plates[plate])
             except SpecError as error:
                 errors.append(error)
-                continue
-            rate = "" if facts.rate is None else str(facts.rate)
-            table[self._probe_key(digest)] = [str(facts.seconds), facts.sound, rate]
-            found[shot.plate] = facts
+
+        known = self.memory.table("digests")
+        fresh = [plate for plate in plates if plate not in known]
+        if fresh:
+            # Hashing and decoding let go of Python: a hundred new plates are looked at on all cores.
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(look, fresh))
+        for plate in plates.keys() - set(fresh):
+            look(plate)
         if errors:
             raise SpecErrors(errors)
         return found
+
+    def _footage_of(self, plate: str, location: Location) -> Footage:
+        table, key = self.memory.table("footage"), self._probe_key(self.source(SourceFile(path=plate, location=location)))
+        facts = _kept_footage(table.get(key)) or self._looked_at("plate", plate, location, self._measure)
+        table[key] = [str(facts.seconds), facts.sound, "" if facts.rate is None else str(facts.rate)]
+        return facts
 
     def captions(self, captions: Captions) -> tuple[Caption, ...]:
         """What a caption file says, read once for its bytes. Errors: SpecError with the line that is wrong."""

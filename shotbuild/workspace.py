@@ -59,6 +59,7 @@ from shotbuild.spec.lockfile import differences
 from shotbuild.spec.tree import PROJECT_FILE, find_root
 from shotbuild.stages.effects import EFFECTS
 from shotbuild.standing import Standing, standings
+from shotbuild.traces import Traces, traces
 from shotbuild.units import Money
 
 DEFAULTS = BuildOptions()
@@ -439,6 +440,15 @@ class Workspace:
         if update:
             self.rooms.write_lock(now)
         return now, differences(locked, now) if locked is not None else ()
+
+    def traces(self, built: Built) -> Traces | None:
+        """Which files decide that a build has nothing more to do. None where that cannot be said."""
+        return traces(self.rooms, self.project, built)
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a service is still making something, or something has to be fetched."""
+        return (self.rooms.hidden / "journal.db").exists() and bool(self.rooms.journal.unfinished())
 
     # --- which steps ------------------------------------------------------------------------------------------------
 

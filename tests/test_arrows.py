@@ -11,7 +11,7 @@ import shotbuild
 PACKAGE = Path(shotbuild.__file__).parent
 
 RANKS = (
-    ("errors",),
+    ("errors", "uptodate"),
     ("records", "digest", "units"),
     ("host",),
     ("spec", "plan", "store", "media"),
@@ -19,7 +19,19 @@ RANKS = (
     ("stages",),
     ("engine",),
     ("plugins",),
-    ("ledgers", "rooms", "casting", "purchasing", "standing", "revision", "linking", "making", "delivery", "workspace"),
+    (
+        "ledgers",
+        "rooms",
+        "casting",
+        "purchasing",
+        "standing",
+        "revision",
+        "linking",
+        "making",
+        "traces",
+        "delivery",
+        "workspace",
+    ),
     ("takes", "keeping", "paying"),
     ("cli",),
     ("testing",),
@@ -40,6 +52,7 @@ TOGETHER = {
     "standing",
     "revision",
     "linking",
+    "traces",
     "making",
     "delivery",
     "workspace",

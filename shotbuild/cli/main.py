@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 
 from shotbuild import __version__
+from shotbuild.uptodate import answer
 
 COLLECT_AFTER = 200_000
 
@@ -14,6 +15,8 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         print(f"shotbuild {__version__}")
         return
+    if answer(sys.argv[1:]):
+        os._exit(0)
     # What a command makes lives to its end: the collector's walks over a thousand shots find nothing, and take their time.
     gc.set_threshold(COLLECT_AFTER)
     try:

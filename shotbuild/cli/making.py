@@ -1,17 +1,22 @@
 """What commands that make something share: a display, signals, the summary."""
 
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
 
+from shotbuild import uptodate
 from shotbuild.cli import console
 from shotbuild.cli.display import Display, JsonLines, Plain, summary_json, summary_text
 from shotbuild.engine.estimate import bill
-from shotbuild.errors import PlanError, ShotbuildError
+from shotbuild.engine.events import Event, Warned
+from shotbuild.errors import PlanError, ShotbuildError, printable
 from shotbuild.making import Built
+from shotbuild.rooms import HIDDEN
 from shotbuild.units import Money, parse_money
 from shotbuild.workspace import Workspace, open_project
 
@@ -22,7 +27,16 @@ def shown(project: Path, work: Callable[[Workspace], Built], *, json: bool) -> i
     """Opens the project, shows what is made of it as it goes, sums it up; gives the exit code."""
     try:
         display = _display(json=json)
-        workspace = open_project(project, display.hear)
+        warnings: list[str] = []
+
+        def hear(event: Event) -> None:
+            if isinstance(event, Warned):
+                warnings.append(event.message)
+            display.hear(event)
+
+        workspace = open_project(project, hear)
+        hidden = workspace.rooms.root / HIDDEN
+        began = uptodate.Began(str(workspace.rooms.hidden) if hidden.exists() else None)
         _ = workspace.project  # errors in specs are told before a display is drawn
         with display, terminable():
             built = work(workspace)
@@ -37,7 +51,22 @@ def shown(project: Path, work: Callable[[Workspace], Built], *, json: bool) -> i
     for path in built.present:
         console.out(f"out/{path}")
     console.err(summary_text(built))
+    if built.exit_code == 0 and not (warnings or built.waived or built.handed or workspace.under_way):
+        _keep(workspace, built, began)
     return built.exit_code
+
+
+def _keep(workspace: Workspace, built: Built, began: uptodate.Began) -> None:
+    """What the same command would say next time."""
+    try:
+        traces = workspace.traces(built)
+    except OSError:
+        return
+    if traces is not None:
+        nothing = replace(built, ran=(), generated=(), cached=(*built.cached, *built.ran), cost=bill(()), seconds=0.0)
+        text = summary_text(nothing).removesuffix("0.0 s")
+        out = "\n".join(printable(f"out/{path}") for path in built.present)
+        uptodate.keep(str(workspace.rooms.root), sys.argv[1:], began, traces.read, traces.wrote, out, printable(text))
 
 
 def _display(*, json: bool) -> Display:

@@ -16,11 +16,9 @@ MILLISECOND = SAMPLE_RATE // 1000
 AAC_FRAME, MP3_TAIL = 1024, 1200
 
 
-def picture_is(path: Path, *, frames: int, size: Size, rate: Fraction, pixels: str, streams: int | None = None) -> Probe:
-    """Exact frames, size, rate and pixels; constant rate from 0 on; square pixels; tagged bt709 limited range.
-
-    streams: how many there are, where that is known."""
-    found = probe(path, streams=streams)
+def picture_is(path: Path, *, frames: int, size: Size, rate: Fraction, pixels: str) -> Probe:
+    """Exact frames, size, rate and pixels; constant rate from 0 on; square pixels; tagged bt709 limited range."""
+    found = probe(path)
     picture = found.video
     look = picture.look
     _equal(path, "frames", picture.frames, frames)

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import av
 from av.container import InputContainer
@@ -70,9 +69,9 @@ UNDECODED = {"skip_frame": "all"}
 
 
 @contextmanager
-def opened(path: Path, *, streams: int | None = None) -> Iterator[InputContainer]:
-    """A file opened for demuxing in this process. streams: how many it has, of a file of ours: its first frames are
-    not decoded to guess at it, which is two thirds of what opening costs; its pixel format is known when a frame is decoded.
+def opened(path: Path, *, guess: bool = True) -> Iterator[InputContainer]:
+    """A file opened for demuxing in this process. guess: are its first frames decoded for what the headers may not say? That
+    is most of what opening costs; without it, the pixel format is known when a frame is decoded.
     Errors: MediaError, also for what libav finds while it is read."""
     name = container_of(path)
     try:
@@ -80,7 +79,7 @@ def opened(path: Path, *, streams: int | None = None) -> Iterator[InputContainer
             str(path.absolute()),
             format=name,
             container_options=dict(PLAIN_FILE),
-            stream_options=_stream_options(streams),
+            options=None if guess else dict(UNDECODED),
             metadata_errors="replace",
         ) as container:
             yield container
@@ -90,8 +89,3 @@ def opened(path: Path, *, streams: int | None = None) -> Iterator[InputContainer
             cause=error.strerror,
             hint="it is damaged or was cut off: copy or export it again",
         ) from error
-
-
-def _stream_options(streams: int | None) -> Any:
-    # PyAV's stub has these as texts; they are mappings.
-    return None if streams is None else [dict(UNDECODED) for _ in range(streams)]

@@ -120,7 +120,7 @@ def _checked(chunks: Sequence[Path], film: Film) -> list[list[int]]:
 
 def _read(path: Path, *, decoded: bool) -> tuple[_Kind, "array[int]", bool]:
     """decoded: whether its pixel format is asked for, which it is of codecs without parameter sets that would say it."""
-    with opened(path, streams=None if decoded else 1) as source:
+    with opened(path, guess=decoded) as source:
         stream = source.streams.video[0]
         stamps, key = array("q"), False
         for packet in source.demux(stream):
@@ -221,7 +221,7 @@ def _added(output: OutputContainer, template: AnyStream) -> AnyStream:
 def _pictures(chunks: Sequence[Path], ranks: list[list[int]], delay: int, target: VideoStream, base: Fraction) -> Packets:
     start = 0
     for path, places in zip(chunks, ranks, strict=True):
-        with opened(path, streams=1) as source:
+        with opened(path, guess=False) as source:
             packets = (packet for packet in source.demux(source.streams.video[0]) if packet.size)
             for index, (packet, place) in enumerate(zip(packets, places, strict=True)):
                 packet.stream = target

@@ -19,6 +19,8 @@ from shotbuild.records import Fields, Footage, fields
 from shotbuild.units import rate_text
 
 MOST_PIXELS = 80_000_000
+TOLD = ("mov",)
+"""Containers whose headers say all that is not found in the first frame anyway."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,10 +86,9 @@ class Probe:
         return max(part.start + part.seconds for part in parts) - min(part.start for part in parts)
 
 
-def probe(path: Path, *, streams: int | None = None) -> Probe:
-    """Reads a file with a picture. streams: as `containers.opened` has it. Errors: MediaError when it has none, is cut off,
-    or cannot be decoded."""
-    found = contents(path, streams=streams)
+def probe(path: Path) -> Probe:
+    """Reads a file with a picture. Errors: MediaError when it has none, is cut off, or cannot be decoded."""
+    found = contents(path)
     if found.video is None:
         raise MediaError(
             f"{path.name} has no picture",
@@ -105,10 +106,10 @@ def probe_sound(path: Path) -> Sound:
     return found.sound
 
 
-def contents(path: Path, *, streams: int | None = None) -> Contents:
-    """Reads a file with picture, sound or both. streams: as `containers.opened` has it."""
+def contents(path: Path) -> Contents:
+    """Reads a file with picture, sound or both."""
     container = container_of(path)
-    with opened(path, streams=streams) as source:
+    with opened(path, guess=container not in TOLD) as source:
         reads = read_all(source)
         refuse_damage(source, reads, path.name, container)
         pictures = [_picture(each, container, path.name) for each in reads if isinstance(each.stream, VideoStream)]

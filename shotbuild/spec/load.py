@@ -98,6 +98,7 @@ def _settle(sources: _Sources, house: House, prompts: Prompts, tables: Tables, r
         approvals=house.approvals,
         profiles=house.profiles,
         files=tuple(sorted({*sources.files, *prompts.files})),
+        named=reader.tree.named,
     )
 
 

@@ -34,6 +34,11 @@ class Tree:
         self._known: dict[str, str | Refusal] = {}
         self._guesses = GUESSES
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Every file that was taken so far, as `file` gave it."""
+        return tuple(sorted({known for known in self._known.values() if isinstance(known, str)}))
+
     def file(self, written: str) -> str:
         """A path as a person wrote it → the same path, relative and tidy. Errors: Refusal says why it cannot be taken."""
         known = self._known.get(written)

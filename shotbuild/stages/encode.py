@@ -50,8 +50,7 @@ class Encode:
         if video.text("extension") == FOLDER:
             _count(_pictures(work), frames)
         elif video.text("extension") != ONE_PICTURE:
-            rate, pixels = parameters.fraction("rate"), video.text("pixels")
-            picture_is(path, frames=frames, size=size, rate=rate, pixels=pixels, streams=1)
+            picture_is(path, frames=frames, size=size, rate=parameters.fraction("rate"), pixels=video.text("pixels"))
 
 
 def _shown(work: Work) -> segments.Node:
