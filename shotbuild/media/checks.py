@@ -6,6 +6,7 @@ from pathlib import Path
 from shotbuild.errors import MediaError
 from shotbuild.media.containers import opened
 from shotbuild.media.probe import Picture, Probe, Sound, probe, probe_sound
+from shotbuild.media.timing import timing_of
 from shotbuild.units import SAMPLE_RATE, Size, round_half_up, samples
 
 HINT = "this is a fault of shotbuild or of this ffmpeg: run `shotbuild doctor` and report it"
@@ -32,6 +33,24 @@ def picture_is(path: Path, *, frames: int, size: Size, rate: Fraction, pixels: s
     _equal(path, "bt709 tags", look.is_bt709, True)
     _equal(path, "start of the picture", picture.start, Fraction(0))
     return found
+
+
+def chunk_is(path: Path, *, frames: int, size: Size, rate: Fraction) -> None:
+    """Exact frames, size and rate, constant from 0 on. No frame is decoded, which for each piece was a hundredth of a cold
+    delivery: that a chunk has the pixels and tags of the others is seen when they are joined, those of the joined film are
+    looked at then."""
+    with opened(path, guess=False) as source:
+        stream = source.streams.video[0]
+        shown = [(packet.pts or 0, packet.duration or 0) for packet in source.demux(stream) if packet.size]
+        found = Size(stream.codec_context.width, stream.codec_context.height)
+        timing = timing_of(stream, shown) if shown else None
+    _equal(path, "frames", len(shown), frames)
+    _equal(path, "size", str(found), str(size))
+    assert timing is not None, "a chunk has frames"
+    _equal(path, "start of the picture", timing.start, Fraction(0))
+    if frames > 1:
+        _equal(path, "frame rate", timing.rate, rate)
+        _equal(path, "constant frame rate", timing.constant, True)
 
 
 def sound_is(path: Path, *, length: int, channels: int = 2, slack: int = 0) -> None:

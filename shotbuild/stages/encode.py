@@ -12,7 +12,7 @@ from shotbuild.errors import MediaError
 from shotbuild.host import files, process
 from shotbuild.host.packing import pack
 from shotbuild.media import segments
-from shotbuild.media.checks import picture_is
+from shotbuild.media.checks import chunk_is
 from shotbuild.media.fonts import MONO, REGULAR
 from shotbuild.media.leaves import Frame
 from shotbuild.records import Fields
@@ -50,7 +50,7 @@ class Encode:
         if video.text("extension") == FOLDER:
             _count(_pictures(work), frames)
         elif video.text("extension") != ONE_PICTURE:
-            picture_is(path, frames=frames, size=size, rate=parameters.fraction("rate"), pixels=video.text("pixels"))
+            chunk_is(path, frames=frames, size=size, rate=parameters.fraction("rate"))
 
 
 def _shown(work: Work) -> segments.Node:
