@@ -133,8 +133,8 @@ Read the ratios, not the times. `bench/season.py` says what the work is.
 """
 
 
-def whole_season(folder: Path, runs: int, *, quick: bool) -> None:
-    """Tables of `season`, printed, and in the long form written to docs/speed.md."""
+def whole_season(folder: Path, runs: int, sizes: Sequence[int], *, quick: bool) -> None:
+    """Tables of `season`, printed, and in the long form written to docs/speed.md. sizes: shots of each table."""
     lines: list[str] = []
 
     def say(line: str) -> None:
@@ -142,7 +142,7 @@ def whole_season(folder: Path, runs: int, *, quick: bool) -> None:
         lines.append(line)
 
     season.starts(folder, 2 * runs, say)
-    for shots in (100,) if quick else (1000, 10_000):
+    for shots in sizes:
         season.measure(folder / str(shots), shots, runs, say)
         shutil.rmtree(folder / str(shots), ignore_errors=True)
     season.growth(folder, (100, 1000) if quick else (100, 1000, 10_000, 100_000), say)
@@ -157,7 +157,9 @@ def main() -> None:
     parts_ = ("season", "commands", "change", "takes", "services", "delivery")
     parser.add_argument("--part", choices=parts_, help="only this one")
     parser.add_argument("--profile", action="store_true", help="show where the time of one change goes, and nothing else")
+    parser.add_argument("--shots", type=int, nargs="+", help="sizes of a season, in place of 1000 and 10000 (quick: 100)")
     asked = parser.parse_args()
+    sizes = asked.shots or ([100] if asked.quick else [1000, 10_000])
     quick, runs = asked.quick, 3 if asked.quick else 5
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -165,7 +167,7 @@ def main() -> None:
             season.profile(folder, 100 if asked.quick else 1000)
             return
         parts: dict[str, Callable[[], object]] = {
-            "season": lambda: whole_season(folder, 3 if quick else 5, quick=quick),
+            "season": lambda: whole_season(folder, 3 if quick else 5, sizes, quick=quick),
             "commands": lambda: commands(folder, 20 if quick else 200, runs),
             "change": lambda: one_change(folder, 8 if quick else 30, runs),
             "takes": lambda: many_takes(folder, 100 if quick else 1000, 10, runs),

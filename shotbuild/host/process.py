@@ -1,12 +1,15 @@
 """Runs one program to its end, or stops it with its whole process group. Knows nothing of ffmpeg or of steps."""
 
 import os
+import select
 import signal
 import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -14,6 +17,7 @@ from shotbuild.errors import Cancelled, ProcessError
 
 STDERR_LINES = 12
 GRACE_SECONDS = 2.0
+GLANCE_SECONDS = 0.1
 
 
 def run(
@@ -106,17 +110,40 @@ def _wait(
 ) -> bool:
     """Waits for the end; True when the deadline passed first."""
     end = None if deadline is None else time.monotonic() + deadline
-    while True:
-        try:
-            process.wait(timeout=0.1)
-            return False
-        except subprocess.TimeoutExpired:
+    with _exit_of(process) as ended:
+        while not ended(GLANCE_SECONDS):
             if cancel is not None and cancel.is_set():
                 return False
             if feeder is not None and feeder.failure is not None:
                 return False
             if end is not None and time.monotonic() > end:
                 return True
+    return False
+
+
+@contextmanager
+def _exit_of(process: subprocess.Popen[bytes]) -> Iterator[Callable[[float], bool]]:
+    """A question that waits so many seconds for the end of a process. The kernel says when, where it can: `Popen.wait` asks
+    every few milliseconds, and hears of the end up to a twentieth of a second late."""
+    try:
+        handle = os.pidfd_open(process.pid)
+    except (AttributeError, OSError):
+        yield partial(_asked_often, process)
+        return
+    try:
+        poll = select.poll()
+        poll.register(handle, select.POLLIN)
+        yield lambda seconds: bool(poll.poll(1000 * seconds)) and process.wait() is not None
+    finally:
+        os.close(handle)
+
+
+def _asked_often(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    try:
+        process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
