@@ -71,6 +71,15 @@ case "$name" in
 esac
 exec "{real}" "$@"
 """
+PROFILED = """
+import cProfile, pstats
+from shotbuild.cli import app
+profile = cProfile.Profile()
+try:
+    profile.runcall(app.run, ["deliver"])
+except SystemExit:
+    pstats.Stats(profile).sort_stats("tottime").print_stats(30)
+"""
 
 
 @dataclass
@@ -404,8 +413,7 @@ def profile(folder: Path, shots: int) -> None:
     tool = shotbuild(folder, shots)
     tool.run()
     change(tool, "another mood")
-    words = [sys.executable, "-m", "cProfile", "-s", "tottime", "-m", "shotbuild", "deliver"]
-    print("\n".join(_said(words, tool).splitlines()[:60]))
+    print(_said([sys.executable, "-c", PROFILED], tool))
 
 
 def _said(words: list[str], tool: Tool) -> str:
