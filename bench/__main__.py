@@ -145,7 +145,8 @@ def whole_season(folder: Path, runs: int, sizes: Sequence[int], *, quick: bool) 
     for shots in sizes:
         season.measure(folder / str(shots), shots, runs, say)
         shutil.rmtree(folder / str(shots), ignore_errors=True)
-    season.growth(folder, (100, 1000) if quick else (100, 1000, 10_000, 100_000), say)
+    most = 1000 if quick else 10 * max(sizes)
+    season.growth(folder, tuple(shots for shots in (100, 1000, 10_000, 100_000) if shots <= most), say)
     if not quick:
         machine = f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}"
         SPEED.write_text(HEAD.format(date=time.strftime("%Y-%m-%d"), machine=machine) + "\n".join([*lines, ""]))
