@@ -99,7 +99,10 @@ def make(
         build_id = uuid.uuid4().hex  # one limit for all passes
         refuse = partial(_refusal, plan, rooms, _allowed if options.generates else _frozen)
         run = partial(_run, plan, project, rooms, registry, casting, options, cancel, hear, build_id)
-        with Linker(plan, partial(rooms.link, hard=project.settings.link == "hardlink")) as linker:
+        with (
+            workplace(rooms.folder("work"), rooms.folder("locks")) as folder,
+            Linker(plan, partial(rooms.link, hard=project.settings.link == "hardlink", folder=folder)) as linker,
+        ):
             report = run(refuse, linker.begin)
             placed = linker.end({done.step.name for done in report.done})
             for _ in range(HEALINGS):

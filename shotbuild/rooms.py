@@ -323,8 +323,9 @@ class Rooms:
         if done.step.generates:
             self.ledgers.enter(done)
 
-    def link(self, link: Link, digest: Digest, *, hard: bool) -> bool:
-        """Puts a result under its human name, unless it is there already; True when it was put there."""
+    def link(self, link: Link, digest: Digest, *, hard: bool, folder: Path | None = None) -> bool:
+        """Puts a result under its human name, unless it is there already; True when it was put there. folder: where it is
+        copied first, so that a build that is killed leaves nothing in out/."""
         target = self.inside(f"{OUT}/{link.path}")
         table = self.memory.table("links")
         try:
@@ -333,7 +334,7 @@ class Rooms:
             if self._holds(target, digest, table.get(link.path)):
                 table[link.path] = [digest.sha256, stamp_of(target), settled(stamp_of(target))]
                 return False
-            self.blobs.hand_out(digest, target, hard=hard)
+            self.blobs.hand_out(digest, target, hard=hard, folder=folder)
             table[link.path] = [digest.sha256, stamp_of(target), False]
         except OSError as error:
             raise ShotbuildError(f"{OUT}/{link.path} cannot be written", cause=str(error)) from error

@@ -26,12 +26,14 @@ def write_atomic(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def staged(path: Path, mode: int | None = None) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place when the block ends well, and is removed when it does not.
+def staged(path: Path, mode: int | None = None, folder: Path | None = None) -> Iterator[Path]:
+    """A temporary file that takes the place of `path` when the block ends well, and is removed when it does not.
 
-    mode: permission bits; None = what the umask gives to a new file.
+    mode: permission bits; None = what the umask gives to a new file. folder: where it lies, on the same file system; None =
+    beside `path`, where it stays if we are killed.
     """
-    temporary = temporary_beside(path)
+    same = folder is not None and os.stat(folder).st_dev == os.stat(path.parent).st_dev
+    temporary = temporary_beside(folder / path.name if folder is not None and same else path)
     try:
         yield temporary
         os.chmod(temporary, 0o666 & ~_umask() if mode is None else mode)

@@ -85,7 +85,7 @@ class FolderBlobs:
             temporary.unlink(missing_ok=True)
         return digest
 
-    def hand_out(self, digest: Digest, target: Path, *, hard: bool = False) -> None:
+    def hand_out(self, digest: Digest, target: Path, *, hard: bool = False, folder: Path | None = None) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         self.verify(digest)
         if hard:
@@ -94,7 +94,7 @@ class FolderBlobs:
             os.link(self._place(digest), temporary)
             os.replace(temporary, target)
             return
-        with files.staged(target) as temporary:
+        with files.staged(target, folder=folder) as temporary:
             files.copy(self._place(digest), temporary)
 
     def repair(self, digest: Digest, source: Path) -> bool:

@@ -49,10 +49,11 @@ class BlobStore(Protocol):
         """Takes the bytes out for good, if they are here. Who calls it knows that nothing names them. Errors: OSError."""
         ...
 
-    def hand_out(self, digest: Digest, target: Path, *, hard: bool = False) -> None:
+    def hand_out(self, digest: Digest, target: Path, *, hard: bool = False, folder: Path | None = None) -> None:
         """Puts a verified copy at `target`, replacing what is there in one move: a reflink where the file system can.
 
-        hard: a hard link instead, so that no space is used; who writes through it damages the store.
+        hard: a hard link instead, so that no space is used; who writes through it damages the store. folder: where it is
+        copied first, where that is on the same file system.
         """
         ...
 
