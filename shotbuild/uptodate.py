@@ -44,7 +44,7 @@ class Began:
 
 def answer(words: list[str]) -> bool:
     """Whether this command has nothing to do; then it has said so. words: of the command line, after `shotbuild`."""
-    if not _kept_for(words):
+    if not is_kept_for(words):
         return False
     began = time.monotonic()
     try:
@@ -62,7 +62,7 @@ def answer(words: list[str]) -> bool:
         out, err, fold = fields[3:6]
         # Short paths are found sooner than long ones.
         os.chdir(root)
-        if _fold(out + err, fields[6:]) != int(fold):
+        if _fold(out + err, list(map(STAMP, map(os.stat, fields[6:])))) != int(fold):
             return False
         return _say(out.decode(), f"{err.decode()}{time.monotonic() - began:.1f} s")
     except (OSError, ValueError, IndexError):
@@ -83,7 +83,7 @@ def keep(
 ) -> None:
     """Keeps what to say the next time, if it can be relied upon. read: files and folders, relative to the root or absolute;
     wrote: those that this build wrote itself → the stamp that they had then; err: ends before the seconds."""
-    if not _kept_for(words):
+    if not is_kept_for(words):
         return
     os.makedirs(os.path.join(root, FOLDER), exist_ok=True)
     place = _place(root, words)
@@ -91,21 +91,15 @@ def keep(
         if any(began.now - began.grain <= stamp[1] for stamp in wrote.values()):
             time.sleep(began.grain / 1e9)  # what changes from now on has another time than what we wrote
         paths = list(dict.fromkeys((PROJECT_FILE, *read, *wrote, *_programs())))
-        for path in paths:
-            stamp = list(STAMP(os.stat(os.path.join(root, path))))
+        stamps: list[tuple[int, ...]] = [STAMP(os.stat(os.path.join(root, path))) for path in paths]
+        for path, stamp in zip(paths, stamps, strict=True):
             if path in wrote:
-                if stamp != wrote[path]:
+                if list(stamp) != wrote[path]:
                     return
             elif max(stamp[1:3]) >= began.now - began.grain:
                 return
         names = [os.fsencode(path) for path in paths]
-        here = os.open(".", os.O_RDONLY)
-        try:
-            os.chdir(root)
-            fold = _fold(out.encode() + err.encode(), names)
-        finally:
-            os.chdir(here)
-            os.close(here)
+        fold = _fold(out.encode() + err.encode(), stamps)
         fields = [MAGIC, _identity(), repr(words).encode(), out.encode(), err.encode(), str(fold).encode(), *names]
         fresh = f"{place}.{os.getpid()}"
         with open(fresh, "wb") as stream:
@@ -116,7 +110,8 @@ def keep(
         return  # it is kept to save time; a disk that is full is somebody else's to tell
 
 
-def _kept_for(words: list[str]) -> bool:
+def is_kept_for(words: list[str]) -> bool:
+    """Whether the answer to a command may be kept at all."""
     if not words or words[0] not in COMMANDS:
         return False
     return not any(word.partition("=")[0] in NEVER or word.lstrip("+").startswith(STATEFUL) for word in words)
@@ -167,9 +162,9 @@ def _programs() -> list[str]:
     return [path for path in found if os.path.isabs(path) and os.path.exists(path)]
 
 
-def _fold(text: bytes, paths: list[bytes]) -> int:
+def _fold(text: bytes, stamps: list[tuple[int, ...]]) -> int:
     """One number for what is said and the stats of all files. Tuples of numbers are hashed alike by every process."""
-    return hash((_number(text), *map(STAMP, map(os.stat, paths))))
+    return hash((_number(text), *stamps))
 
 
 def _say(out: str, err: str) -> bool:

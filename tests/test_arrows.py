@@ -10,6 +10,20 @@ import shotbuild
 
 PACKAGE = Path(shotbuild.__file__).parent
 
+PROJECT = (
+    "ledgers",
+    "rooms",
+    "casting",
+    "purchasing",
+    "standing",
+    "revision",
+    "linking",
+    "making",
+    "traces",
+    "delivery",
+    "workspace",
+)
+"""The modules of one project folder."""
 RANKS = (
     ("errors", "uptodate"),
     ("records", "digest", "units"),
@@ -19,19 +33,7 @@ RANKS = (
     ("stages",),
     ("engine",),
     ("plugins",),
-    (
-        "ledgers",
-        "rooms",
-        "casting",
-        "purchasing",
-        "standing",
-        "revision",
-        "linking",
-        "making",
-        "traces",
-        "delivery",
-        "workspace",
-    ),
+    PROJECT,
     ("takes", "keeping", "paying"),
     ("cli",),
     ("testing",),
@@ -41,22 +43,7 @@ INTERFACES = (
     "shotbuild.media.probe", "shotbuild.providers.interface", "shotbuild.testing",
 )  # fmt: skip
 """What the suites for plug-ins may see: what a plug-in sees, and how its takes are probed and its calls are made."""
-TOGETHER = {
-    "records",
-    "digest",
-    "units",
-    "ledgers",
-    "rooms",
-    "casting",
-    "purchasing",
-    "standing",
-    "revision",
-    "linking",
-    "traces",
-    "making",
-    "delivery",
-    "workspace",
-}
+TOGETHER = {"records", "digest", "units", *PROJECT}
 ALONE = {
     "yaml": "spec",
     "jinja2": "spec",

@@ -58,6 +58,8 @@ def shown(project: Path, work: Callable[[Workspace], Built], *, json: bool) -> i
 
 def _keep(workspace: Workspace, built: Built, began: uptodate.Began) -> None:
     """What the same command would say next time."""
+    if not uptodate.is_kept_for(sys.argv[1:]):
+        return
     try:
         traces = workspace.traces(built)
     except OSError:

@@ -44,21 +44,21 @@ class _Neighbours:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._room: Any = None
+
+    @cached_property
+    def _room(self) -> Any:
+        return import_module("shotbuild.plan.network")
 
     @cached_property
     def _graph(self) -> Any:
-        self._room = import_module("shotbuild.plan.network")
         return self._room.network(self._plan)
 
     def needs(self, names: frozenset[str]) -> frozenset[str]:
-        graph = self._graph
-        found: frozenset[str] = self._room.with_needs(graph, names)
+        found: frozenset[str] = self._room.with_needs(self._graph, names)
         return found
 
     def dependants(self, names: frozenset[str]) -> frozenset[str]:
-        graph = self._graph
-        found: frozenset[str] = self._room.with_dependants(graph, names)
+        found: frozenset[str] = self._room.with_dependants(self._graph, names)
         return found
 
 
