@@ -5,9 +5,10 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Collection
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from shotbuild.casting import Casting
 from shotbuild.delivery import HandedOver
@@ -98,11 +99,11 @@ def make(
     try:
         build_id = uuid.uuid4().hex  # one limit for all passes
         refuse = partial(_refusal, plan, rooms, _allowed if options.generates else _frozen)
-        run = partial(_run, plan, project, rooms, registry, casting, options, cancel, hear, build_id)
         with (
             workplace(rooms.folder("work"), rooms.folder("locks")) as folder,
             Linker(plan, partial(rooms.link, hard=project.settings.link == "hardlink", folder=folder)) as linker,
         ):
+            run = partial(_run, plan, project, rooms, registry, casting, options, cancel, hear, build_id, folder)
             report = run(refuse, linker.begin)
             placed = linker.end({done.step.name for done in report.done})
             for _ in range(HEALINGS):
@@ -265,19 +266,17 @@ def _run(
     cancel: threading.Event,
     hear: Callable[[Event], None],
     build_id: str,
+    folder: Path,
     refuse: Callable[[Wanted], ShotbuildError | None],
     then: Callable[[Done], None],
 ) -> Report:
-    """then: told of each step that is done and recorded."""
-    with ExitStack() as held:
-        lines = Lines()
-        held.callback(lines.close)
-        own = held.enter_context(workplace(rooms.folder("work"), rooms.folder("locks")))
+    """folder: the build's own, for what is being made; then: told of each step that is done and recorded."""
+    with closing(Lines()) as lines:
         shop = Workshop(
             blobs=rooms.blobs,
             stage=registry.stage,
             ffmpeg=rooms.ffmpeg(project),
-            folder=own,
+            folder=folder,
             cancel=cancel,
         )
 
