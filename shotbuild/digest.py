@@ -2,15 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from json.encoder import encode_basestring
+from operator import itemgetter
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from shotbuild.records import Action, Digest, Fields, Pin, Recipe, Value
 
 CHUNK = 1 << 20
+_name = itemgetter(0)
 _WORDS = {None: "null", True: "true", False: "false"}
 FIRST_FRAME = "first_frame"
 """The role of the picture that a take starts on."""
@@ -102,30 +104,31 @@ def _pin(pin: Pin) -> Fields:
     return Fields((("model", pin.model), ("provider", pin.provider), ("version", pin.version)))
 
 
-def _written(value: object, end: str) -> str:
+def _written(value: Any, end: str) -> str:
     """What `json.dumps(…, sort_keys=True, ensure_ascii=False, indent=1)` writes, in a third of the time: with an indent,
     json leaves its fast encoder. end: a line end and the indent of the value."""
-    match value:
-        case str():
-            return encode_basestring(value)
-        case None | True | False:
-            return _WORDS[value]
-        case int():
-            return str(value)
-        case Fields() | Mapping():
-            rows = value.items if isinstance(value, Fields) else [(str(name), item) for name, item in value.items()]
-            deeper = end + " "
-            lines = [f"{encode_basestring(name)}: {_written(item, deeper)}" for name, item in sorted(rows, key=_name)]
-            return "{" + deeper + f",{deeper}".join(lines) + end + "}" if lines else "{}"
-        case tuple() | list():
-            deeper = end + " "
-            lines = [_written(item, deeper) for item in value]
-            return "[" + deeper + f",{deeper}".join(lines) + end + "]" if lines else "[]"
-    raise TypeError(f"{type(value).__name__} {value!r} cannot stand in a manifest")
+    kind = type(value)
+    if kind is str:
+        return encode_basestring(value)
+    if kind is Fields:
+        return _named(value.items, end)
+    if kind is int:
+        return str(value)
+    if value is None or kind is bool:
+        return _WORDS[value]
+    if kind is tuple or kind is list:
+        deeper = end + " "
+        lines = [_written(item, deeper) for item in value]
+        return f"[{deeper}{f',{deeper}'.join(lines)}{end}]" if lines else "[]"
+    if isinstance(value, Mapping):
+        return _named([(str(name), item) for name, item in value.items()], end)
+    raise TypeError(f"{kind.__name__} {value!r} cannot stand in a manifest")
 
 
-def _name(row: tuple[str, object]) -> str:
-    return row[0]
+def _named(rows: Iterable[tuple[str, Any]], end: str) -> str:
+    deeper = end + " "
+    lines = [f"{encode_basestring(name)}: {_written(item, deeper)}" for name, item in sorted(rows, key=_name)]
+    return f"{{{deeper}{f',{deeper}'.join(lines)}{end}}}" if lines else "{}"
 
 
 def _plain(value: object) -> object:

@@ -18,15 +18,13 @@ anything else      70     our bug                      InternalError: one that t
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Self
+from typing import NamedTuple, Self
 
 EXCERPT_WIDTH = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Location:
+class Location(NamedTuple):
     """A place in a file of the project. file: posix path relative to the root; line, column: from 1.
 
     It stands here, below `records`, because an error needs it. Never compared and never digested by its holders.

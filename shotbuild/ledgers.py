@@ -3,6 +3,7 @@
 A shot that moved has its history in two files: the one of its old name, which nothing changes any more, and its own.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -37,6 +38,9 @@ class Chapter:
     strays: tuple[Decision, ...] = ()
 
 
+NOTHING, UNTOUCHED = Chapter(events=(), formerly=()), ShotState()
+
+
 @dataclass(slots=True)
 class _Walk:
     """A way back through the names of a shot. seen: moves that were gone along; others: moves beside them."""
@@ -68,6 +72,7 @@ class Ledgers:
         self._events: dict[str, tuple[LedgerEvent, ...]] = {}
         self._states: dict[str, ShotState] = {}
         self._told: set[tuple[str, str]] = set()
+        self._there: set[str] | None = None
         self.wrote: dict[str, list[int]] = {}
         """The files that were written to here → their stamps then."""
 
@@ -169,8 +174,12 @@ class Ledgers:
 
     def _settled(self, shot: str) -> ShotState:
         chapter = self._chapter(shot)
+        if chapter == NOTHING:
+            return UNTOUCHED
         check_whole(shot, chapter.events)
-        state = replace(settle(chapter.events, chapter.formerly), strays=chapter.strays)
+        state = settle(chapter.events, chapter.formerly)
+        if chapter.strays:
+            state = replace(state, strays=chapter.strays)
         for decision in (*state.approvals, *state.picks):
             if decision.video is not None and state.take_of(decision.video) is None:
                 raise SpecError(
@@ -282,9 +291,20 @@ class Ledgers:
 
     def _of_file(self, name: str) -> tuple[LedgerEvent, ...]:
         if name not in self._events:
-            text = self._read(ledger_file(name))
+            text = self._read(ledger_file(name)) if self._may_be(name) else None
             self._events[name] = () if text is None else read_events(name, text)
         return self._events[name]
+
+    def _may_be(self, name: str) -> bool:
+        """Whether a ledger is worth being opened: a new season has none, and one look at their folder tells it of all."""
+        if self._there is None:
+            try:
+                self._there = {entry.casefold() for entry in os.listdir(self._inside(FOLDER))}
+            except FileNotFoundError:
+                self._there = set()
+            except OSError:
+                return True  # whoever opens it says what is wrong
+        return f"{name}{SUFFIX}".casefold() in self._there
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
@@ -317,6 +337,8 @@ class Ledgers:
     def _forget(self, shot: str) -> None:
         """What others may have written since is read again; a shot that moved has its history in several files."""
         self._events.pop(shot, None)
+        if self._there is not None:
+            self._there.add(f"{shot}{SUFFIX}".casefold())
         self._states.clear()
 
 

@@ -93,6 +93,7 @@ class Rooms:
         self.clock = clock
         self._identify, self._measure, self._hear, self._look = identify, measure, hear, look
         self._sources: dict[str, Digest] = {}
+        self._folders: dict[str, str] = {}
         self._restored: set[str] = set()
         self._captions: dict[str, tuple[Caption, ...]] = {}
         self.wrote: dict[str, list[int]] = {}
@@ -145,15 +146,20 @@ class Rooms:
 
     def inside(self, path: str) -> Path:
         """A path of the project. Errors: ShotbuildError when links on the way lead out of it."""
-        full = self.root / path
-        # Text in place of Path: a film's thousand ledgers are asked for one by one.
-        if not f"{os.path.realpath(full)}/".startswith(self._within):
+        # Text in place of Path, and each folder followed once: a season's ledgers are asked for one by one.
+        folder, _, name = path.rpartition("/")
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(self._within + folder)
+        real = f"{self._folders[folder]}/{name}"
+        if os.path.islink(real) or name in ("", ".", ".."):
+            real = os.path.realpath(real)
+        if not f"{real}/".startswith(self._within):
             raise ShotbuildError(
                 f"{path} leads out of the project",
-                cause=f"it resolves to {full.resolve()}",
+                cause=f"it resolves to {real}",
                 hint=f"replace the link by a real file or folder inside {self.root.name}/",
             )
-        return full
+        return self.root / path
 
     # --- tools and pins ---------------------------------------------------------------------------------------------
 

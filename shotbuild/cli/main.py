@@ -8,8 +8,6 @@ from importlib import import_module
 from shotbuild import __version__
 from shotbuild.uptodate import answer
 
-COLLECT_AFTER = 200_000
-
 
 def main() -> None:
     if sys.argv[1:] == ["--version"]:
@@ -17,8 +15,9 @@ def main() -> None:
         return
     if answer(sys.argv[1:]):
         os._exit(0)
-    # What a command makes lives to its end: the collector's walks over a thousand shots find nothing, and take their time.
-    gc.set_threshold(COLLECT_AFTER)
+    # What is loaded and planned lives to the end of the command: the collector's walks over ten thousand shots would find
+    # nothing, and last as long as planning them. A build turns it on again once it runs something.
+    gc.disable()
     try:
         import_module("shotbuild.cli.app").run(sys.argv[1:])
     except KeyboardInterrupt:

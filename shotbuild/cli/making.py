@@ -1,5 +1,6 @@
 """What commands that make something share: a display, signals, the summary."""
 
+import gc
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from shotbuild import uptodate
 from shotbuild.cli import console
 from shotbuild.cli.display import Display, JsonLines, Plain, summary_json, summary_text
 from shotbuild.engine.estimate import bill
-from shotbuild.engine.events import Event, Warned
+from shotbuild.engine.events import Event, Started, Warned
 from shotbuild.errors import PlanError, ShotbuildError, printable
 from shotbuild.making import Built
 from shotbuild.rooms import HIDDEN
@@ -32,6 +33,9 @@ def shown(project: Path, work: Callable[[Workspace], Built], *, json: bool) -> i
         def hear(event: Event) -> None:
             if isinstance(event, Warned):
                 warnings.append(event.message)
+            elif isinstance(event, Started) and not gc.isenabled():
+                gc.freeze()  # what was planned is not walked over
+                gc.enable()
             display.hear(event)
 
         workspace = open_project(project, hear)

@@ -79,6 +79,11 @@ class Commission:
         inputs: Rows[tuple[str, Origin]],
         outputs: tuple[str, ...],
         tools: tuple[Pin, ...] = (),
+        *,
+        shots: tuple[str, ...] = (),
+        batch: str | None = None,
+        piece: int = 0,
+        cites: tuple[tuple[str, Origin], ...] = (),
     ) -> Step:
         """tools: who does the work, none = ffmpeg."""
         return Step(
@@ -86,6 +91,10 @@ class Commission:
             recipe=_recipe(stage, self.materials, parameters, tools),
             inputs=tuple(inputs),
             outputs=outputs,
+            shots=shots,
+            batch=batch,
+            piece=piece,
+            cites=cites,
             sequence=self.cut.sequence.name,
             deliverable=self.deliverable.name,
             tags=self.cut.sequence.tags + self.deliverable.tags,
@@ -397,7 +406,7 @@ def _encoded(order: Commission, video: Fields) -> list[Step]:
     """A chunk for each segment, with the texts that are drawn over it."""
     steps: dict[str, Step] = {}
     chunks: list[Step] = []
-    burnt = _burnt(order)
+    burnt, output = _burnt(order), f"chunk.{video.text('extension')}"
     for label, stretch, at in zip(_labels(order), order.cut.track, starts(order.cut.track), strict=True):
         parts = pieces(stretch, _gop(order.cut))
         for piece, (each, first) in enumerate(zip(parts, starts(parts), strict=True)):
@@ -405,8 +414,8 @@ def _encoded(order: Commission, video: Fields) -> list[Step]:
             letters += [_caption(order, text, at + first, each.frames) for text in _over(burnt, at + first, each.frames)]
             steps.update((step.name, step) for step, _ in letters)
             name = f"{order.prefix}/{label}" + (f"/{piece + 1}" if len(parts) > 1 else "")
-            chunk = _encode(order, each, at + first, name, video, letters, f"chunk.{video.text('extension')}")
-            chunks.append(replace(chunk, batch=f"{order.cut.sequence.name}/{label}", piece=piece))
+            batch = f"{order.cut.sequence.name}/{label}"
+            chunks.append(_encode(order, each, at + first, name, video, letters, output, batch, piece))
     return [*steps.values(), *chunks]
 
 
@@ -440,6 +449,8 @@ def _encode(
     video: Fields,
     letters: Rows[tuple[Step, Fields]],
     output: str,
+    batch: str | None = None,
+    piece: int = 0,
 ) -> Step:
     format_ = order.cut.sequence.format
     names = tuple(dict.fromkeys(run.shot for run in runs(stretch.picture)))
@@ -467,7 +478,8 @@ def _encode(
         size=str(format_.size),
         video=video,
     )
-    return replace(order.step(name, "encode", parameters, tuple(inputs.items()), (output,)), shots=names)
+    inputs_ = tuple(inputs.items())
+    return order.step(name, "encode", parameters, inputs_, (output,), shots=names, batch=batch, piece=piece)
 
 
 def _shot_row(film: ShotFilm, name: str, rate: Fraction) -> Fields:
@@ -668,8 +680,8 @@ def _joined(
         wrap=wrap,
     )
     takes = {shot: order.films[shot].take for shot in cut.shots}
-    joined = order.step(name, "join", parameters, inputs, (f"film.{extension}",), (order.materials.joiner,))
-    return replace(joined, cites=tuple(sorted(takes.items())))
+    tools = (order.materials.joiner,)
+    return order.step(name, "join", parameters, inputs, (f"film.{extension}",), tools, cites=tuple(sorted(takes.items())))
 
 
 def _bare(film: Step) -> Step:

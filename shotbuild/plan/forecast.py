@@ -41,7 +41,7 @@ def forecast(
 ) -> tuple[Forecast, ...]:
     """source: a project file's digest; lookup: a bound step → its result; last: step → its last manifest."""
     results: dict[str, ActionResult] = {}
-    makers: dict[Hashable, str] = {}
+    asking: dict[Hashable, list[Step]] = {}
     same: dict[str, str] = {}
     told: list[Forecast] = []
 
@@ -62,8 +62,11 @@ def forecast(
             results[step.name] = result
             told.append(Forecast(step=step, state=CACHED, why="up to date", manifest=text, last=None, result=result))
             continue
-        maker = makers.setdefault(text or _request(step, same, digest_of, results), step.name)
-        if maker != step.name:
+        alike = asking.setdefault(text or _read(step, same, digest_of, results), [])
+        maker = next((each.name for each in alike if text or each.recipe == step.recipe), None)
+        if maker is None:
+            alike.append(step)
+        else:
             # Two steps that ask for the same are one action: the second takes what the first makes.
             same[step.name] = maker
             told.append(Forecast(step=step, state=CACHED, why=f"the same as {maker}", manifest=text, last=None))
@@ -85,17 +88,18 @@ def _bound(step: Step, digest_of: Callable[[Origin], Digest]) -> tuple[str, Want
     return text, wanted(step, action, of_text(text).sha256, digest_of)
 
 
-def _request(
+def _read(
     step: Step, same: Mapping[str, str], digest_of: Callable[[Origin], Digest], results: Mapping[str, ActionResult]
 ) -> Hashable:
-    """What a step asks for while some of its inputs are still to be made: those stand under the name of their maker."""
+    """What a step reads while some of its inputs are still to be made: those stand under the name of their maker. Few steps
+    read the same, so that their recipes are compared, which are long to hash."""
     inputs: list[Hashable] = []
     for name, origin in sorted((*step.inputs, *step.cites), key=lambda item: item[0]):
         if isinstance(origin, Output) and origin.step not in results:
             inputs.append((name, same.get(origin.step, origin.step), origin.name))
         else:
             inputs.append((name, digest_of(origin)))
-    return step.recipe, tuple(inputs), step.outputs
+    return step.recipe.stage, tuple(inputs), step.outputs
 
 
 def _reason(before: str | None, text: str) -> str:

@@ -33,6 +33,8 @@ ENHANCE, VIDEO = "enhance", "video"
 """The stage of a finishing step that a provider does, and the role of the clip that it reads."""
 LONG = Fraction(60)
 """Seconds: what lasts longer is not decoded from its beginning for every segment."""
+MADE_SUFFIX = ".mkv"
+"""Of an intermediate."""
 LOOK = ("style", "font", "size", "color", "box", "outline", "shadow", "align", "place")
 """The settings of a text that say how it is drawn."""
 CHOOSE = "choose"
@@ -53,7 +55,9 @@ class _Request:
 
     @property
     def frames(self) -> int:
-        return _frames(self.shot)
+        duration = self.shot.duration
+        assert duration is not None, "load gives every generated shot a duration"
+        return max(1, duration.at(self.shot.format.rate))
 
     @property
     def asked(self) -> str:
@@ -64,9 +68,9 @@ class _Request:
 
     def recipe(self, ordinal: int) -> Recipe:
         shot, seen = self.shot, self.generator.shows
-        names = {"project": self.project.name, "shot": shot.name, "title": shot.title}
-        parameters = _merged(
-            Fields(tuple((name, text) for name, text in names.items() if name in seen)),
+        names: dict[str, Value] = {"project": self.project.name, "shot": shot.name, "title": shot.title}
+        parameters = fields(
+            **{name: text for name, text in names.items() if name in seen},
             take=ordinal,
             prompt=shot.prompt or "",
             seed=self.first_seed if ordinal == 1 else derived_seed(self.first_seed, ordinal),
@@ -119,10 +123,12 @@ def generated(
         )
         name = take_name(shot.name, ordinal)
         step = _step(shot, name, request.recipe(ordinal), tuple(inputs), (output,), asking, generator.use)
-        steps.append(replace(step, fallbacks=tuple(_in_place(step, asking, other, ordinal) for other in others)))
+        if others:
+            step = replace(step, fallbacks=tuple(_in_place(step, asking, other, ordinal) for other in others))
+        steps.append(step)
     if choice.stands is None and choice.take is not None:
         kept = _kept(shot, choice.take)
-        return [*steps, kept], replace(_film_of(shot, choice.take, kept), label=_label(choice)), choice
+        return [*steps, kept], _film_of(shot, choice.take, kept, _label(choice)), choice
     stands = Output(step=take_name(shot.name, choice.stands or 1), name=output)
     film = ShotFilm(
         shot=shot,
@@ -207,7 +213,7 @@ def _label(choice: Choice) -> str:
     return f"t{choice.numbers.get(choice.stands or 1, 1)}"
 
 
-def _film_of(shot: Shot, take: Take, kept: Step) -> ShotFilm:
+def _film_of(shot: Shot, take: Take, kept: Step, label: str) -> ShotFilm:
     origin = Output(step=kept.name, name=take.output)
     return ShotFilm(
         shot=shot,
@@ -217,6 +223,7 @@ def _film_of(shot: Shot, take: Take, kept: Step) -> ShotFilm:
         sound=origin if take.sound else None,
         seconds=take.seconds,
         suffix=PurePosixPath(take.output).suffix,
+        label=label,
     )
 
 
@@ -263,7 +270,8 @@ def finished(shot: Shot, film: ShotFilm, materials: Materials) -> tuple[list[Ste
             steps += drawn
             continue
         if film.effects:
-            step, film = _intermediate(shot, f"{shot.name}/finish-{len(steps)}", film, materials)
+            step = _intermediate(shot, f"{shot.name}/finish-{len(steps)}", film, materials)
+            film = _made(film, step)
             steps.append(step)
         if finish.provider is not None:
             step = _enhanced(shot, finish, name, film, next(finishers), materials)
@@ -275,9 +283,12 @@ def finished(shot: Shot, film: ShotFilm, materials: Materials) -> tuple[list[Ste
             film, picture=Output(step=step.name, name=output), suffix=PurePosixPath(output).suffix, ready=False, rate=None
         )
     if film.effects or _far(film):
-        step, made = _intermediate(shot, f"{shot.name}/finish", film, materials)
+        step = _intermediate(shot, f"{shot.name}/finish", film, materials)
         steps.append(step)
-        film = made if film.heavy or film.seconds > LONG else replace(film, suffix=made.suffix, shown=made.picture)
+        if film.heavy or film.seconds > LONG:
+            film = _made(film, step)
+        else:
+            film = replace(film, suffix=MADE_SUFFIX, shown=Output(step=step.name, name=step.outputs[0]))
     return steps, film
 
 
@@ -354,7 +365,7 @@ def _drawn(shot: Shot, finish: Finish, name: str, materials: Materials) -> Step:
     return _step(shot, name, recipe, tuple(inputs), ("letters.png",))
 
 
-def _intermediate(shot: Shot, name: str, film: ShotFilm, materials: Materials) -> tuple[Step, ShotFilm]:
+def _intermediate(shot: Shot, name: str, film: ShotFilm, materials: Materials) -> Step:
     """All effects so far in one go, at the shot's own rate."""
     parameters = fields(
         effects=film.effects,
@@ -368,10 +379,21 @@ def _intermediate(shot: Shot, name: str, film: ShotFilm, materials: Materials) -
         pins=(materials.ffmpeg,),
         parameters=parameters,
     )
-    step = _step(shot, name, recipe, (("source", film.picture), *film.files), ("video.mkv",))
-    picture = Output(step=name, name="video.mkv")
-    bare = replace(film, picture=picture, suffix=".mkv", effects=(), files=(), heavy=False)
-    return step, replace(bare, ready=True, rate=shot.format.rate)
+    return _step(shot, name, recipe, (("source", film.picture), *film.files), (f"video{MADE_SUFFIX}",))
+
+
+def _made(film: ShotFilm, step: Step) -> ShotFilm:
+    """The film as its intermediate shows it."""
+    return replace(
+        film,
+        picture=Output(step=step.name, name=step.outputs[0]),
+        suffix=MADE_SUFFIX,
+        effects=(),
+        files=(),
+        heavy=False,
+        ready=True,
+        rate=film.shot.format.rate,
+    )
 
 
 def _staged(shot: Shot, finish: Finish, name: str, film: ShotFilm, materials: Materials) -> Step:
@@ -410,11 +432,6 @@ def _last_frame(film: ShotFilm, materials: Materials) -> Step:
         parameters=fields(frame="last"),
     )
     return _step(film.shot, f"{film.shot.name}/last-frame", recipe, (("source", film.take),), ("frame.png",))
-
-
-def _frames(shot: Shot) -> int:
-    assert shot.duration is not None, "load gives every generated shot a duration"
-    return frames_of(shot.duration.exact(shot.format.rate), shot.format.rate)
 
 
 def _step(

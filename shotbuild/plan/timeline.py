@@ -12,7 +12,7 @@ from itertools import accumulate, pairwise
 from typing import TypeAlias, Union
 
 from shotbuild.records import Title
-from shotbuild.units import round_half_up
+from shotbuild.units import round_half_up, rounded_product
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ Track: TypeAlias = tuple[Stretch, ...]
 
 def frames_of(seconds: Fraction, rate: Fraction) -> int:
     """How many frames a length of time fills; at least one."""
-    return max(1, round_half_up(seconds * rate))
+    return max(1, rounded_product(seconds, rate))
 
 
 def length(track: Track) -> int:
@@ -216,6 +216,8 @@ def pieces(stretch: Stretch, gop: int) -> Track:
     """A stretch in parts that can be encoded side by side: each begins where a key frame would have stood anyway, every
     `gop` frames, so that little is lost. What is shorter than two of them stays whole."""
     count = min(MOST_PIECES, stretch.frames // gop) or 1
+    if count == 1:
+        return (stretch,)
     ends = [gop * round_half_up(Fraction(index * stretch.frames, count * gop)) for index in range(1, count)]
     points = [0, *ends, stretch.frames]
     return joined([part((stretch,), start, end) for start, end in pairwise(points)])

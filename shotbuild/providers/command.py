@@ -14,7 +14,7 @@ import shlex
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from shotbuild.digest import of_file
@@ -43,6 +43,7 @@ SHORTEST_SECRET = 6
 HIDDEN = "•••"
 
 
+@lru_cache(maxsize=256)
 def words_of(line: str) -> tuple[str, ...]:
     """A written line → program and arguments, names still in them. Errors: Refusal."""
     try:

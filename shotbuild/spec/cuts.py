@@ -201,19 +201,20 @@ def check_nesting(sequences: list[Sequence], desk: Desk) -> None:
     """A sequence that is in itself, by whatever way, has no length."""
     nested = {each.name: [clip for clip in each.clips if clip.sequence] for each in sequences}
     sound: set[str] = set()
-
-    def visit(name: str, above: tuple[str, ...]) -> None:
-        for clip in nested.get(name, ()):
-            if clip.sequence in (*above, name):
-                way = " → ".join((*above, name, clip.sequence))
-                desk.reader.report.say(clip.location, f"sequence {clip.sequence!r} is nested in itself", cause=way)
-                nested[name] = [each for each in nested[name] if each is not clip]
-            elif clip.sequence not in sound:
-                visit(clip.sequence, (*above, name))
-        sound.add(name)
-
     for each in sequences:
-        visit(each.name, ())
+        _check_nested(each.name, (), nested, sound, desk)
+
+
+def _check_nested(name: str, above: tuple[str, ...], nested: dict[str, list[Clip]], sound: set[str], desk: Desk) -> None:
+    """sound: the sequences that were followed to their ends."""
+    for clip in nested.get(name, ()):
+        if clip.sequence in (*above, name):
+            way = " → ".join((*above, name, clip.sequence))
+            desk.reader.report.say(clip.location, f"sequence {clip.sequence!r} is nested in itself", cause=way)
+            nested[name] = [each for each in nested[name] if each is not clip]
+        elif clip.sequence not in sound:
+            _check_nested(clip.sequence, (*above, name), nested, sound, desk)
+    sound.add(name)
 
 
 def _clip(row: Row, index: int, rate: Fraction, variant: Variant, desk: Desk) -> Clip:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from sys import intern
 from typing import Any
 
 import yaml
@@ -14,6 +15,7 @@ try:
 except ImportError:  # PyYAML was built without libyaml: the same events, fifteen times slower
     from yaml import BaseLoader as _Parser  # type: ignore[assignment]
 
+_ScalarEvent, _MappingEndEvent, _SequenceEndEvent = yaml.ScalarEvent, yaml.MappingEndEvent, yaml.SequenceEndEvent
 MAX_DEPTH = 50
 MAX_NODES = 400_000
 MAX_ALIASED = 50_000
@@ -72,6 +74,7 @@ class _Builder:
         if isinstance(event, yaml.StreamEndEvent):
             return Mapping({}, _start(self._file))
         event = self._next()
+        self._count(event, 1)
         top = self._node(event, 1)
         self._next()
         if not isinstance(after := self._next(), yaml.StreamEndEvent):
@@ -86,11 +89,8 @@ class _Builder:
         return top
 
     def _node(self, event: Any, depth: int) -> Node:
-        self._nodes += 1
-        self._deepest = max(self._deepest, depth)
-        if self._nodes > MAX_NODES:
-            raise SpecError(f"more than {MAX_NODES} values", location=self._place(event), hint="split the file")
-        if type(event) is yaml.ScalarEvent and event.tag is None and event.anchor is None:
+        # Most of a file is plain scalars, and this is the most often called function of a load.
+        if type(event) is _ScalarEvent and event.tag is None and event.anchor is None:
             return self._scalar(event)
         if depth > MAX_DEPTH:
             raise SpecError(f"more than {MAX_DEPTH} levels deep", location=self._place(event), hint="write it flatter")
@@ -110,23 +110,31 @@ class _Builder:
 
     def _scalar(self, event: Any) -> Scalar:
         mark = event.start_mark
-        place = Location(file=self._file, line=mark.line + 1, column=mark.column + 1)
-        text: str = event.value
-        if event.style == '"' and (bad := UNREADABLE.search(text)):
+        place = Location(self._file, mark.line + 1, mark.column + 1)
+        if event.style == '"' and (bad := UNREADABLE.search(event.value)):
             self._told(f"an escape writes the control character U+{ord(bad[0]):04X}", place, "take it out")
-            text = UNREADABLE.sub("", text)
-        return Scalar(text, bool(event.style), place)
+            return Scalar(UNREADABLE.sub("", event.value), True, place)
+        # The same few words stand in every file.
+        return Scalar(intern(event.value), bool(event.style), place)
 
     def _mapping(self, event: Any, depth: int) -> Mapping:
         place = self._place(event)
         entries: dict[str, Entry] = {}
-        while type(event := self._next()) is not yaml.MappingEndEvent:
-            key, value = self._node(event, depth + 1), self._node(self._next(), depth + 1)
+        following, inside = self._next, depth + 1
+        while type(event := following()) is not _MappingEndEvent:
+            self._count(event, 2)
+            key, value = self._node(event, inside), self._node(following(), inside)
             if isinstance(key, Scalar) and key.text != "<<" and key.text not in entries:
                 entries[key.text] = Entry(key, value)
             else:
                 self._refuse_key(key, entries)
+        self._deepest = max(self._deepest, inside if entries else depth)
         return Mapping(entries, place)
+
+    def _count(self, event: Any, nodes: int) -> None:
+        self._nodes += nodes
+        if self._nodes > MAX_NODES:
+            raise SpecError(f"more than {MAX_NODES} values", location=self._place(event), hint="split the file")
 
     def _refuse_key(self, key: Node, entries: dict[str, Entry]) -> None:
         if not isinstance(key, Scalar):
@@ -144,9 +152,11 @@ class _Builder:
 
     def _listing(self, event: Any, depth: int) -> Listing:
         place = self._place(event)
-        items = []
-        while type(event := self._next()) is not yaml.SequenceEndEvent:
+        items: list[Node] = []
+        while type(event := self._next()) is not _SequenceEndEvent:
+            self._count(event, 1)
             items.append(self._node(event, depth + 1))
+        self._deepest = max(self._deepest, depth + 1 if items else depth)
         return Listing(tuple(items), place)
 
     def _anchored(self, event: Any, depth: int) -> Node:
@@ -178,11 +188,11 @@ class _Builder:
 
 
 def _start(file: str) -> Location:
-    return Location(file=file, line=1, column=1)
+    return Location(file, 1, 1)
 
 
 def _at(mark: Any, file: str) -> Location:
-    return _start(file) if mark is None else Location(file=file, line=mark.line + 1, column=mark.column + 1)
+    return _start(file) if mark is None else Location(file, mark.line + 1, mark.column + 1)
 
 
 def _place_after(before: str, file: str) -> Location:

@@ -4,10 +4,10 @@ from itertools import dropwhile
 
 from shotbuild.records import Finish
 from shotbuild.spec import format as written
-from shotbuild.spec.desk import Desk
+from shotbuild.spec.desk import Desk, Maker
 from shotbuild.spec.fields import refuse_unknown, settle
 from shotbuild.spec.house import UPSCALE
-from shotbuild.spec.makers import Maker, maker
+from shotbuild.spec.makers import maker
 from shotbuild.spec.nodes import Entry, Mapping, Node, Scalar, described, nothing
 from shotbuild.spec.tables import Row, entries_of
 

@@ -1,46 +1,38 @@
 """Who is named in a row: provider, model and settings, as they make takes or finish them. Knows nothing of shots."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 
 from shotbuild.errors import Location
 from shotbuild.records import Fields
 from shotbuild.spec import format as written
-from shotbuild.spec.desk import Desk
-from shotbuild.spec.fields import refuse_unknown, settle
+from shotbuild.spec.desk import Desk, Maker
+from shotbuild.spec.fields import refuse_unknown, settle, written_out
 from shotbuild.spec.house import TAKE, UPSCALE, ModelTable, Provided, entries_of_settings, refuse_model
-from shotbuild.spec.nodes import Entry, nothing
+from shotbuild.spec.nodes import Entry
 from shotbuild.spec.report import listed
-from shotbuild.spec.tables import Row
-
-
-@dataclass(frozen=True, slots=True)
-class Maker:
-    """Who was named. provider: the project's name, use: its own; model: None when something was wrong and is reported;
-    layers: settings as written, weakest first; sound: no setting was wrong; location: where it is told what it does not do,
-    when nothing nearer is written."""
-
-    provider: str
-    use: str
-    model: ModelTable | None
-    layers: tuple[Mapping[str, Entry], ...]
-    settings: Fields
-    sound: bool
-    location: Location
-
-    @property
-    def model_name(self) -> str | None:
-        return None if self.model is None else self.model.name
-
-    def setting(self, name: str) -> Location | None:
-        """Where the value of a setting that counts is written; None = nowhere."""
-        said = (layer[name].value for layer in reversed(self.layers) if name in layer and not nothing(layer[name].value))
-        return next((value.location for value in said), None)
+from shotbuild.spec.tables import Key, Row
 
 
 def maker(row: Row, own: Mapping[str, Entry], place: Location, location: Location, desk: Desk, kind: str = TAKE) -> Maker:
     """Who a row names, else the default. own: the settings that stand with it; place: where one that is missing is told;
     kind: what its model has to be."""
+    # Most shots of a project name the same ones.
+    said = (kind, _said(row, written.PROVIDER), _said(row, written.MODEL))
+    if own or said not in desk.makers:
+        by = _named(row, own, place, location, desk, kind)
+        if not own and by.sound:
+            desk.makers[said] = by
+        return by
+    return replace(desk.makers[said], location=location)
+
+
+def _said(row: Row, key: Key[str]) -> str | bool | None:
+    """A word as it was written; None where it cannot be used, and True where its key is misspelt."""
+    return row.get(key) if key.name in row.values else row.has(key)
+
+
+def _named(row: Row, own: Mapping[str, Entry], place: Location, location: Location, desk: Desk, kind: str) -> Maker:
     house = desk.house
     name = row.get(written.PROVIDER) or (None if row.has(written.PROVIDER) else house.default)
     provided = house.providers.get(name or "")
@@ -57,7 +49,8 @@ def maker(row: Row, own: Mapping[str, Entry], place: Location, location: Locatio
     more = () if kind == TAKE else tuple(key.name for key in written.FINISHER_TABLE.keys)
     refuse_unknown(own, [*more, *model.fields], desk.reader, owner=owner)
     settings = settle(model.fields, layers, desk.reader, place=place, owner=owner)
-    return Maker(name, provided.use.use, model, layers, settings, desk.reader.report.told == told, location)
+    sound = desk.reader.report.told == told
+    return Maker(name, provided.use.use, model, layers, settings, sound, location, written_out(model.fields, settings))
 
 
 def _refuse_provider(row: Row, name: str | None, desk: Desk) -> None:

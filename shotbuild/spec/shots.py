@@ -5,10 +5,10 @@ from dataclasses import replace
 from shotbuild.errors import Location
 from shotbuild.records import Fallback, Fields, Finish, Reference, Shot
 from shotbuild.spec import format as written
-from shotbuild.spec.desk import Desk
+from shotbuild.spec.desk import Desk, Maker
 from shotbuild.spec.finishing import stages
 from shotbuild.spec.house import entries_of_settings, overlaid, plain_values
-from shotbuild.spec.makers import Maker, maker
+from shotbuild.spec.makers import maker
 from shotbuild.spec.matrix import Variant
 from shotbuild.spec.nodes import Mapping
 from shotbuild.spec.prompts import Use

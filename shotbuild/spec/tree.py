@@ -15,7 +15,10 @@ SPECS = "specs"
 TEMPLATES = "templates"
 CLOSED = frozenset({".shotbuild", "out", ".git"})
 MAX_TEXT = 4 << 20
+PART = 64 << 10
 MAX_PATH = 1000
+TIDY = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", re.ASCII)
+"""A path without a part that means another one, such as `.`, and without an empty part."""
 GUESSES = 50
 """How many missing files get a hint: each costs a look into a folder."""
 
@@ -32,6 +35,7 @@ class Tree:
     def __init__(self, root: Path) -> None:
         self._root = os.path.realpath(root)
         self._known: dict[str, str | Refusal] = {}
+        self._folders: dict[str, str] = {}
         self._guesses = GUESSES
 
     @property
@@ -76,9 +80,14 @@ class Tree:
 
     def _bytes(self, path: str) -> bytes:
         # Opened without waiting, so that a named pipe that took the file's place cannot hold us.
-        handle = os.open(os.path.join(self._root, path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as stream:
-            content = stream.read(MAX_TEXT + 1)
+        handle = os.open(f"{self._root}/{path}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            # No more than the file has: room for the largest one costs more than a small one's reading.
+            content = os.read(handle, min(os.fstat(handle).st_size, MAX_TEXT) + 1)
+            while len(content) <= MAX_TEXT and (more := os.read(handle, PART)):
+                content += more
+        finally:
+            os.close(handle)
         if len(content) > MAX_TEXT:
             raise Refusal(f"this file is larger than {MAX_TEXT >> 20} MiB", hint="split it")
         return content
@@ -102,16 +111,24 @@ class Tree:
 
     def _checked(self, written: str) -> str:
         path = relative(written)
-        real = os.path.realpath(os.path.join(self._root, path))
-        inside = os.path.relpath(real, self._root)
-        if inside == ".." or inside.startswith("../"):
+        real = self._real(path)
+        if not real.startswith(f"{self._root}/".replace("//", "/")):
             cause = "a symbolic link on the way leads out of the project"
             raise Refusal(f"{_shown(path)} is outside the project", cause=cause, hint="copy the file into the project")
+        inside = real[len(self._root) :].lstrip("/")
         _open_to_specs(inside, path)
         if path.startswith(f"{TEMPLATES}/") and not inside.startswith(f"{TEMPLATES}/"):
             raise Refusal(f"{_shown(path)} is a link out of `{TEMPLATES}/`", hint=f"copy the file to `{TEMPLATES}/`")
         self._regular(real, path)
         return path
+
+    def _real(self, path: str) -> str:
+        """Where a file really lies. Each folder is followed once: a season has thousands of files in one."""
+        folder, _, name = path.rpartition("/")
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(f"{self._root}/{folder}")
+        real = f"{self._folders[folder]}/{name}"
+        return os.path.realpath(real) if os.path.islink(real) else real
 
     def _regular(self, real: str, path: str) -> None:
         try:
@@ -156,11 +173,11 @@ def relative(written: str) -> str:
         raise Refusal(
             f"the path {_shown(written)} is absolute", hint="copy the file into the project and name it from there"
         )
-    path = PurePosixPath(written)
-    if ".." in path.parts:
+    path = written if TIDY.fullmatch(written) else str(PurePosixPath(written))
+    if ".." in path.split("/"):
         raise Refusal(f"the path {_shown(written)} holds `..`", hint="paths start at the folder of `shotbuild.yaml`")
-    _open_to_specs(str(path), written)
-    return str(path)
+    _open_to_specs(path, written)
+    return path
 
 
 def _open_to_specs(inside: str, written: str) -> None:

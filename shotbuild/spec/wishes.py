@@ -4,9 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from shotbuild.errors import Location
 from shotbuild.records import Shot, Wish
-from shotbuild.spec.desk import Desk
-from shotbuild.spec.fields import written_out
-from shotbuild.spec.makers import Maker
+from shotbuild.spec.desk import Desk, Maker
 
 
 def check(
@@ -22,7 +20,7 @@ def check(
         seconds=duration.exact(shot.format.rate),
         format=shot.format,
         references=tuple(sorted({role for role in roles if role in model.roles})),
-        settings=written_out(model.fields, maker.settings),
+        settings=maker.whole,
     )
     for objection in desk.tables.objections(maker.use, model.name, wish):
         place = places.get(objection.key) or maker.setting(objection.key) or maker.location

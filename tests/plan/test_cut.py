@@ -17,7 +17,7 @@ from shotbuild.units import Duration, Size, parse_duration, parse_rate, samples
 from tests.plan.test_timeline import written_out
 
 HERE = Location(file="specs/a.yaml", line=1, column=1)
-THERE = replace(HERE, line=2)
+THERE = HERE._replace(line=2)
 RATES = ("24", "23.976", "29.97", "25", "30", "59.94")
 SHOTS = {
     "a": Length(seconds=Fraction(1), sound=True),
