@@ -1,6 +1,5 @@
 """A Plan → results in out/: checks the lock and the price, runs the engine, links what came out. One call, one build."""
 
-import os
 import threading
 import time
 import uuid
@@ -18,6 +17,7 @@ from shotbuild.engine.events import Event, Failed, Linked, Skipped
 from shotbuild.engine.execute import Workshop, execute, execute_all, workplace
 from shotbuild.engine.journal import OWED, Phase
 from shotbuild.errors import BytesLost, GateError, ShotbuildError, StoreError
+from shotbuild.host.forks import cores
 from shotbuild.linking import Linker
 from shotbuild.plan.bind import Wanted
 from shotbuild.plan.graph import Link, Plan
@@ -119,7 +119,7 @@ def make(
         if placed.lost:
             raise placed.lost[0]
     finally:
-        rooms.memory.save()
+        rooms.save()
     _remind(rooms, report)
     ran = [done for done in report.done if done.ran]
     return Built(
@@ -302,7 +302,7 @@ def _run(
             record=settled,
             actions=rooms.actions,
             locks=rooms.folder("locks"),
-            jobs=options.jobs or _cores(),
+            jobs=options.jobs or cores(),
             refuse=refuse,
             fail_fast=options.fail_fast,
             cancel=cancel,
@@ -328,7 +328,3 @@ def _joined(first: Report, second: Report) -> Report:
     ran = {done.step.name for done in first.done if done.ran}
     done = tuple(replace(each, ran=each.ran or each.step.name in ran) for each in second.done)
     return replace(second, done=done)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -40,6 +40,7 @@ from shotbuild.records import (
     Step,
     Tool,
 )
+from shotbuild.spec.kept import Kept
 from shotbuild.spec.lockfile import FILE, lock_text, read_lock
 from shotbuild.store.actions import DiskActions
 from shotbuild.store.blobs import FolderBlobs
@@ -122,6 +123,18 @@ class Rooms:
     @cached_property
     def memory(self) -> Memory:
         return Memory(self.hidden / "memory.json")
+
+    @cached_property
+    def kept(self) -> Kept:
+        try:
+            return Kept(self.hidden / "specs")
+        except ShotbuildError:
+            return Kept()  # who needs the folder says what is wrong with it
+
+    def save(self) -> None:
+        """Writes what was learnt for the next time. Errors: OSError."""
+        self.kept.save()
+        self.memory.save()
 
     @cached_property
     def blobs(self) -> FolderBlobs:

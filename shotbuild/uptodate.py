@@ -57,12 +57,12 @@ def answer(words: list[str]) -> bool:
             return False
         with open(_place(root, words), "rb") as stream:
             fields = stream.read().split(b"\0")
-        if fields[:3] != [MAGIC, _identity(), repr(words).encode()] or fields[6] != PROJECT_FILE.encode():
+        if fields[:3] != [MAGIC, identity(), repr(words).encode()] or fields[6] != PROJECT_FILE.encode():
             return False
-        out, err, fold = fields[3:6]
+        out, err, kept = fields[3:6]
         # Short paths are found sooner than long ones.
         os.chdir(root)
-        if _fold(out + err, list(map(STAMP, map(os.stat, fields[6:])))) != int(fold):
+        if fold(out + err, list(map(STAMP, map(os.stat, fields[6:])))) != int(kept):
             return False
         return _say(out.decode(), f"{err.decode()}{time.monotonic() - began:.1f} s")
     except (OSError, ValueError, IndexError):
@@ -90,7 +90,7 @@ def keep(
     try:
         if any(began.now - began.grain <= stamp[1] for stamp in wrote.values()):
             time.sleep(began.grain / 1e9)  # what changes from now on has another time than what we wrote
-        paths = list(dict.fromkeys((PROJECT_FILE, *read, *wrote, *_programs())))
+        paths = list(dict.fromkeys((PROJECT_FILE, *read, *wrote, *programs())))
         stamps: list[tuple[int, ...]] = [STAMP(os.stat(os.path.join(root, path))) for path in paths]
         for path, stamp in zip(paths, stamps, strict=True):
             if path in wrote:
@@ -99,8 +99,8 @@ def keep(
             elif max(stamp[1:3]) >= began.now - began.grain:
                 return
         names = [os.fsencode(path) for path in paths]
-        fold = _fold(out.encode() + err.encode(), stamps)
-        fields = [MAGIC, _identity(), repr(words).encode(), out.encode(), err.encode(), str(fold).encode(), *names]
+        said = [out.encode(), err.encode()]
+        fields = [MAGIC, identity(), repr(words).encode(), *said, str(fold(b"".join(said), stamps)).encode(), *names]
         fresh = f"{place}.{os.getpid()}"
         with open(fresh, "wb") as stream:
             stream.write(b"\0".join(fields))
@@ -146,13 +146,13 @@ def _number(text: bytes) -> int:
     return int.from_bytes(text, "big") % (2**89 - 1)
 
 
-def _identity() -> bytes:
+def identity() -> bytes:
     """What a build reads beside files. Which programs there are is told by the stats of their files and folders."""
     read = sorted(item for item in os.environ.items() if item[0].startswith("SHOTBUILD_") or item[0] in VARIABLES)
     return repr((__version__, sys.version, sys.prefix, sys.path[1:], read)).encode("utf-8", "surrogateescape")
 
 
-def _programs() -> list[str]:
+def programs() -> list[str]:
     """Our own code and that of all packages that were used, and the folders in which others would be found."""
     standard = os.path.dirname(os.__file__)
     packages = os.path.join(standard, "site-packages")
@@ -162,7 +162,7 @@ def _programs() -> list[str]:
     return [path for path in found if os.path.isabs(path) and os.path.exists(path)]
 
 
-def _fold(text: bytes, stamps: list[tuple[int, ...]]) -> int:
+def fold(text: bytes, stamps: list[tuple[int, ...]]) -> int:
     """One number for what is said and the stats of all files. Tuples of numbers are hashed alike by every process."""
     return hash((_number(text), *stamps))
 

@@ -125,7 +125,8 @@ class Workspace:
     @cached_property
     def project(self) -> Project:
         """All that was written. Errors: SpecErrors, every error of every file."""
-        project = spec.load(self.rooms.root, self.tables)
+        # What others than the installed providers make of a spec is not kept.
+        project = spec.load(self.rooms.root, self.tables, self.rooms.kept if self._offered is None else spec.NOTHING_KEPT)
         self.rooms.ledgers.follow(project.shots)
         return project
 
@@ -193,7 +194,7 @@ class Workspace:
                 errors.append(error)
             except SpecErrors as several:
                 errors += several.errors
-        self.rooms.memory.save()
+        self.rooms.save()
         if errors:
             # Several checks may come to the same line.
             raise SpecErrors(list({(str(error.location), error.message): error for error in errors}.values()))
@@ -221,7 +222,7 @@ class Workspace:
         self._foretell(plan, lines)
         under_way = self._under_way(lines)
         prices = {step.name: self.casting.price(step) for step in self._unpaid(lines, under_way)}
-        self.rooms.memory.save()
+        self.rooms.save()
         return PlannedBuild(
             lines=lines,
             prices=prices,
@@ -409,7 +410,7 @@ class Workspace:
     def status(self, targets: Sequence[str] = ()) -> tuple[Standing, ...]:
         """How each shot and deliverable stands."""
         lines = self._forecast(self.whole)
-        self.rooms.memory.save()
+        self.rooms.save()
         meant = self._meant(targets, lines) if targets else None
         return standings(
             self.project,

@@ -16,6 +16,7 @@ from shotbuild.providers.common import table_objections
 from shotbuild.providers.interface import Model
 from shotbuild.records import Objection, Project, Wish
 from shotbuild.spec.fields import Field, choice, factor, integer, size, text, truth
+from shotbuild.spec.kept import Kept
 from shotbuild.spec.load import Tables, load, read_line
 
 Make = Callable[..., Path]
@@ -119,7 +120,22 @@ class Folder:
         return self
 
     def load(self) -> Project:
-        return load(self.root, self.tables)
+        """Also with what the load before came to, which may make no difference."""
+        fresh = self._loaded(Kept())
+        path = self.root.parent / "kept"
+        for _ in range(2):
+            kept = Kept(path)
+            assert repr(self._loaded(kept)) == repr(fresh)
+            kept.save()
+        if isinstance(fresh, SpecErrors):
+            raise fresh
+        return fresh
+
+    def _loaded(self, kept: Kept) -> Project | SpecErrors:
+        try:
+            return load(self.root, self.tables, kept)
+        except SpecErrors as errors:
+            return errors
 
     def refused(self) -> list[str]:
         """The messages of all errors, each with its place; empty when the project loads."""

@@ -56,8 +56,11 @@ class Memory:
 
 def stamp_of(file: Path) -> list[int]:
     """What tells that a file may have changed: size, time of change of content and of status, inode."""
-    stat = os.stat(file)
-    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
+    return stamp(os.stat(file))
+
+
+def stamp(found: os.stat_result) -> list[int]:
+    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
 
 
 def settled(stamp: list[int], clock: Callable[[], int] = time.time_ns) -> bool:

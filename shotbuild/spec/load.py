@@ -1,68 +1,142 @@
 """The files of a project → Project, or every error in them at once."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from shotbuild.errors import SpecError
-from shotbuild.records import Project
+from shotbuild.errors import Location, SpecError
+from shotbuild.host.forks import Answer, can_fork, cores, forked
+from shotbuild.records import Project, Shot
 from shotbuild.spec import format as written
 from shotbuild.spec.continuity import check_cycles, check_moves
 from shotbuild.spec.cuts import check_files, check_nesting, deliverable, sequence
 from shotbuild.spec.desk import Desk
 from shotbuild.spec.document import decode, parse
 from shotbuild.spec.house import House, ModelTable, Tables, budget_of, settled
+from shotbuild.spec.kept import Kept, Leaf, Settled
 from shotbuild.spec.kinds import Reader
-from shotbuild.spec.matrix import Fan, Names, Written, gathered
-from shotbuild.spec.nodes import Node, Scalar
+from shotbuild.spec.matrix import AnyName, Fan, Names, Variant, Written, gathered
+from shotbuild.spec.nodes import Mapping, Scalar
 from shotbuild.spec.prompts import Prompts
 from shotbuild.spec.report import Report
-from shotbuild.spec.shots import shot
+from shotbuild.spec.shots import shot, wish
 from shotbuild.spec.tables import Key, Row, Table
 from shotbuild.spec.tree import PROJECT_FILE, Tree, read_line
 
 __all__ = ["ModelTable", "Tables", "load", "read_line"]
 
 
+NOTHING_KEPT = Kept()
+MANY = 1000
+"""So many files are worth a process of their own."""
+NO_NODE = Mapping({}, Location(PROJECT_FILE, 1, 1))
+
+
 @dataclass(frozen=True, slots=True)
 class _Sources:
-    """What the files say at the top. project: None = it cannot be used; files: all that were found, readable or not."""
+    """What the files say at the top. project: None = it cannot be used; rows: of each file, or what it came to before;
+    files: all that were found, readable or not."""
 
     project: Row | None
-    rows: tuple[Row, ...]
+    rows: dict[str, Row | Leaf]
     files: tuple[str, ...]
 
-    def all(self, key: Key[written.Unread]) -> Iterator[tuple[Scalar, Node]]:
-        for row in self.rows:
-            yield from (row.get(key) or {}).values()
+    def all(self, key: Key[written.Unread]) -> Iterator[Written]:
+        for row in self.rows.values():
+            if isinstance(row, Row):
+                yield from (Written(name, node) for name, node in (row.get(key) or {}).values())
+            elif key is written.SHOTS:
+                yield from _known(row)
+
+    @property
+    def settled(self) -> dict[str, Settled]:
+        """The shots that are known from before."""
+        leaves = (row for row in self.rows.values() if isinstance(row, Leaf))
+        return {each.shot.name: each for leaf in leaves for each in leaf.shots}
 
 
-def load(root: Path, tables: Tables) -> Project:
-    """Reads shotbuild.yaml and specs/ below root, and the templates that they use. tables: what the rooms above offer.
+def load(root: Path, tables: Tables, kept: Kept = NOTHING_KEPT) -> Project:
+    """Reads shotbuild.yaml and specs/ below root, and the templates that they use. tables: what the rooms above offer; kept:
+    what the load before came to, which is brought up to date.
 
     Errors: SpecErrors with every mistake of all files.
     """
     reader = Reader(Report(), Tree(root))
-    sources = _read_all(reader)
+    sources = _read_all(reader, kept, lambda files: _settled_alone(root, tables, files))
     if sources.project is None:
         reader.report.settle()
         raise AssertionError("a project file that cannot be used was not reported")
     prompts = Prompts(reader.tree, reader.report)
     house = settled(sources.project, tables, reader)
-    project = _settle(sources, house, prompts, tables, reader)
+    project, leaves = _settle(sources, house, prompts, tables, reader)
     reader.report.settle()
+    if kept.keeps:
+        for file, leaf in leaves.items():
+            kept.put(file, leaf, reader.tree)
     return project
 
 
-def _read_all(reader: Reader) -> _Sources:
+def _read_all(reader: Reader, kept: Kept, alone: Callable[[Sequence[str]], bytes]) -> _Sources:
+    """alone: settles what some spec files hold without the others, for `Kept.take`."""
     specs = tuple(reader.tree.specs())
     project = _read(PROJECT_FILE, written.PROJECT_TABLE, reader)
-    rows = [row for file in specs if (row := _read(file, written.SPEC_TABLE, reader)) is not None]
-    if project is None:
-        return _Sources(None, tuple(rows), (PROJECT_FILE, *specs))
+    if project is not None and not reader.report.found:
+        kept.open(reader.tree.digest(PROJECT_FILE))
+    rows: dict[str, Row | Leaf | None] = {file: kept.leaf(file, reader.tree) for file in specs}
+    fresh = [file for file, row in rows.items() if row is None]
+    helped = list[Answer]()
+    own = len(fresh)
+    if project is not None and kept.keeps and len(fresh) >= 2 * MANY and can_fork():
+        count = min(cores(), len(fresh) // MANY)
+        own = len(fresh) // count
+        helped = [forked(partial(alone, fresh[own * share : own * (share + 1)])) for share in range(1, count - 1)]
+        helped.append(forked(partial(alone, fresh[own * (count - 1) :])))
+    for file in fresh[:own]:
+        rows[file] = _read(file, written.SPEC_TABLE, reader)
+    for answer in helped:
+        kept.take(answer())
+    for file in fresh[own:]:
+        rows[file] = kept.leaf(file, reader.tree) or _read(file, written.SPEC_TABLE, reader)
+    found: dict[str, Row | Leaf] = {} if project is None else {PROJECT_FILE: project}
+    found |= {file: row for file, row in rows.items() if row is not None}
     # Without defaults, every shot would seem to lack something.
-    lame = project.has(written.DEFAULTS) and project.get(written.DEFAULTS) is None
-    return _Sources(None if lame else project, (project, *rows), (PROJECT_FILE, *specs))
+    lame = project is not None and project.has(written.DEFAULTS) and project.get(written.DEFAULTS) is None
+    return _Sources(None if lame else project, found, (PROJECT_FILE, *specs))
+
+
+def _settled_alone(root: Path, tables: Tables, files: Sequence[str]) -> bytes:
+    """What some spec files come to whatever stands in the others, packed; which shot a `continue` means is left open."""
+    reader = Reader(Report(), Tree(root))
+    project = _read(PROJECT_FILE, written.PROJECT_TABLE, reader)
+    assert project is not None, "the caller read it"
+    rows: dict[str, Row | Leaf] = {
+        file: row for file in files if (row := _read(file, written.SPEC_TABLE, reader)) is not None
+    }
+    sources = _Sources(project, rows, ())
+    prompts = Prompts(reader.tree, reader.report)
+    house = settled(project, tables, reader)
+    fan = Fan(reader, prompts, {**house.variables, "project": house.name})
+    entities = gathered("shot", sources.all(written.SHOTS), reader)
+    shots = AnyName("shot", fan.all("shot", entities), reader)
+    desk = Desk(house, tables, prompts, reader, shots, shots)
+    fresh = _Fresh(sources, desk)
+    for variant in shots.variants.values():
+        fresh.shot(variant)
+    reader.report.settle()
+    found = Kept()
+    for file, leaf in fresh.leaves().items():
+        found.put(file, leaf, reader.tree)
+    return found.packed()
+
+
+def _known(leaf: Leaf) -> Iterator[Written]:
+    variants: dict[str, list[Variant]] = {}
+    for each in leaf.shots:
+        variant = Variant(each.shot.name, each.base, each.variables, NO_NODE, each.shot.location)
+        variants.setdefault(each.base, []).append(variant)
+    for name, place in leaf.names:
+        yield Written(Scalar(name, False, place), NO_NODE, tuple(variants.get(name, ())))
 
 
 def _read(file: str, table: Table, reader: Reader) -> Row | None:
@@ -75,18 +149,27 @@ def _read(file: str, table: Table, reader: Reader) -> Row | None:
         return None
 
 
-def _settle(sources: _Sources, house: House, prompts: Prompts, tables: Tables, reader: Reader) -> Project:
+def _settle(
+    sources: _Sources, house: House, prompts: Prompts, tables: Tables, reader: Reader
+) -> tuple[Project, dict[str, Leaf]]:
+    """The project, and what each file came to that was read anew and holds nothing but shots."""
     fan = Fan(reader, prompts, {**house.variables, "project": house.name})
     shots, sequences, deliverables = (_named(fan, what, key, sources, reader) for what, key in _KINDS)
     desk = Desk(house, tables, prompts, reader, shots, sequences)
-    settled_shots = {name: shot(variant, desk) for name, variant in sorted(shots.variants.items())}
+    fresh = _Fresh(sources, desk)
+    before = sources.settled
+    settled_shots: dict[str, Shot] = {}
+    for name, variant in sorted(shots.variants.items()):
+        known = before.get(name)
+        settled_shots[name] = fresh.shot(variant) if known is None else _again(known, desk)
+    prompts.files |= {path for row in sources.rows.values() if isinstance(row, Leaf) for path in row.templates}
     check_cycles(settled_shots, reader.report)
     check_moves(settled_shots, reader.report)
     settled_deliverables = [deliverable(variant, desk) for _, variant in sorted(deliverables.variants.items())]
     check_files(settled_deliverables, desk)
     settled_sequences = tuple(sequence(variant, desk) for _, variant in sorted(sequences.variants.items()))
     check_nesting(list(settled_sequences), desk)
-    return Project(
+    project = Project(
         name=house.name,
         format=house.format,
         providers=tuple(house.providers[name].use for name in sorted(house.providers)),
@@ -100,6 +183,48 @@ def _settle(sources: _Sources, house: House, prompts: Prompts, tables: Tables, r
         files=tuple(sorted({*sources.files, *prompts.files})),
         named=reader.tree.named,
     )
+    return project, fresh.leaves()
+
+
+class _Fresh:
+    """Settles the shots that are not known from before, and notes what each was settled from."""
+
+    def __init__(self, sources: _Sources, desk: Desk) -> None:
+        self._sources, self._desk = sources, desk
+        self._shots: dict[str, list[Settled]] = {}
+        self._noted: dict[str, tuple[set[str], set[str]]] = {}
+        self._fanned = frozenset(desk.prompts.noted)
+        """What texts with a matrix were rendered from, whichever file they stand in."""
+
+    def shot(self, variant: Variant) -> Shot:
+        tree, prompts, file = self._desk.reader.tree, self._desk.prompts, variant.location.file
+        tree.noted, prompts.noted = self._noted.setdefault(file, (set(), set()))
+        made = shot(variant, self._desk)
+        settled_ = Settled(made, variant.base, variant.variables, wish(variant))
+        self._shots.setdefault(file, []).append(settled_)
+        return made
+
+    def leaves(self) -> dict[str, Leaf]:
+        tree, found = self._desk.reader.tree, dict[str, Leaf]()
+        for file, row in self._sources.rows.items():
+            if not isinstance(row, Row) or row.values.keys() - {written.SHOTS.name} or file == PROJECT_FILE:
+                continue
+            named, templates = self._noted.get(file, (set(), set()))
+            found[file] = Leaf(
+                shots=tuple(self._shots.get(file, ())),
+                names=tuple((key.text, key.location) for key, _ in (row.get(written.SHOTS) or {}).values()),
+                templates={path: tree.digest(path) for path in templates | self._fanned},
+                named=frozenset(named),
+            )
+        return found
+
+
+def _again(known: Settled, desk: Desk) -> Shot:
+    """A shot from before; which shot it continues depends on what others there are now."""
+    if known.wish is None:
+        return known.shot
+    continues = desk.shots.find(*known.wish, known.variables)
+    return known.shot if continues == known.shot.continues else replace(known.shot, continues=continues)
 
 
 _KINDS: tuple[tuple[str, Key[written.Unread]], ...] = (
@@ -110,5 +235,5 @@ _KINDS: tuple[tuple[str, Key[written.Unread]], ...] = (
 
 
 def _named(fan: Fan, what: str, key: Key[written.Unread], sources: _Sources, reader: Reader) -> Names:
-    entities: dict[str, Written] = gathered(what, sources.all(key), reader)
+    entities = gathered(what, sources.all(key), reader)
     return fan.out(what, entities)

@@ -20,8 +20,11 @@ def maker(row: Row, own: Mapping[str, Entry], place: Location, location: Locatio
     # Most shots of a project name the same ones.
     said = (kind, _said(row, written.PROVIDER), _said(row, written.MODEL))
     if own or said not in desk.makers:
+        tree = desk.reader.tree
+        asked = tree.asked
         by = _named(row, own, place, location, desk, kind)
-        if not own and by.sound:
+        # Whose settings name files is read each time: each shot has to be known to need them.
+        if not own and by.sound and tree.asked == asked:
             desk.makers[said] = by
         return by
     return replace(desk.makers[said], location=location)

@@ -23,10 +23,11 @@ RAW = frozenset((written.PROMPT.name, written.OUT_FILE.name, written.MATRIX.name
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A shot, sequence or deliverable as it stands in a file."""
+    """A shot, sequence or deliverable as it stands in a file. variants: what it stands for, None = that is to be found."""
 
     key: Scalar
     node: Node
+    variants: "tuple[Variant, ...] | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,15 @@ class Fan:
 
     def out(self, what: str, entities: Mapping[str, Written]) -> "Names":
         """All variants of all entities of one kind. what: such as "shot"."""
-        variants = [variant for name in sorted(entities) for variant in self._variants(what, name, entities[name])]
-        return Names(what, variants, self._reader)
+        return Names(what, self.all(what, entities), self._reader)
+
+    def all(self, what: str, entities: Mapping[str, Written]) -> list[Variant]:
+        return [variant for name in sorted(entities) for variant in self._variants(what, name, entities[name])]
 
     def _variants(self, what: str, name: str, entity: Written) -> Iterable[Variant]:
+        if entity.variants is not None:
+            self._left -= len(entity.variants)
+            return entity.variants
         node, place = entity.node, entity.key.location
         entry = node.entries.get(written.MATRIX.name) if isinstance(node, nodes.Mapping) else None
         if entry is None or nodes.nothing(entry.value):
@@ -144,13 +150,20 @@ class Names:
         return None
 
 
-def gathered(what: str, found: Iterable[tuple[Scalar, Node]], reader: Reader) -> dict[str, Written]:
+class AnyName(Names):
+    """Names of which not all are known yet: any may be one."""
+
+    def find(self, name: str, place: Location, variables: Mapping[str, str]) -> str | None:
+        return name
+
+
+def gathered(what: str, found: Iterable[Written], reader: Reader) -> dict[str, Written]:
     """Everything of one kind from all files, by name; a name that stands twice is reported with both places."""
     entities: dict[str, Written] = {}
-    for key, node in found:
-        before = entities.setdefault(key.text, Written(key, node))
-        if before.key is not key:
-            _refuse_twice(what, key.text, key.location, before.key.text, before.key.location, reader)
+    for each in found:
+        before = entities.setdefault(each.key.text, each)
+        if before is not each:
+            _refuse_twice(what, each.key.text, each.key.location, before.key.text, before.key.location, reader)
     return entities
 
 

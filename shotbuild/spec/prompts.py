@@ -60,9 +60,16 @@ class Prompts:
 
     def __init__(self, tree: Tree, report: Report) -> None:
         self.files: set[str] = set()
+        """The templates that were rendered, in all."""
+        self.noted: set[str] = set()
+        """The same, since somebody set it."""
         self._report = report
-        self._environment = _Environment(_Loader(tree, self.files))
+        self._environment = _Environment(_Loader(tree), self._note)
         self._compiled: dict[tuple[str, bool], Template | Exception] = {}
+
+    def _note(self, path: str) -> None:
+        self.files.add(path)
+        self.noted.add(path)
 
     def text(self, source: str, variables: Mapping[str, Plain], use: Use) -> str | None:
         """A text that may hold template marks → the text. None = an error was reported."""
@@ -72,6 +79,7 @@ class Prompts:
 
     def template(self, path: str, variables: Mapping[str, Plain], use: Use) -> str | None:
         """A file below templates/, by its path in the project → the text. None = an error was reported."""
+        self._note(path)
         return self._render((path, True), variables, use)
 
     def _render(self, source: tuple[str, bool], variables: Mapping[str, Plain], use: Use) -> str | None:
@@ -110,8 +118,8 @@ class Prompts:
 class _Loader(BaseLoader):
     """Template files, named as includes name them: relative to templates/."""
 
-    def __init__(self, tree: Tree, files: set[str]) -> None:
-        self._tree, self._files = tree, files
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
 
     def get_source(self, environment: Environment, template: str) -> tuple[str, str, None]:
         path = f"{TEMPLATES}/{template}"
@@ -122,7 +130,6 @@ class _Loader(BaseLoader):
         source = decode(self._tree.read(path), path)
         if len(source) > MAX_SOURCE:
             raise TooMuch(f"a template of more than {MAX_SOURCE} characters")
-        self._files.add(path)
         return source, path, None
 
 
@@ -186,8 +193,8 @@ class _Environment(ImmutableSandboxedEnvironment):
     code_generator_class = _Code
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
-    def __init__(self, loader: BaseLoader) -> None:
-        self.work = Work()
+    def __init__(self, loader: BaseLoader, note: Callable[[str], None]) -> None:
+        self.work, self._note = Work(), note
         self.each, self.said, self.spend = self.work.each, self.work.said, self.work.spend
         self.joined, self.shallow = limits.joined, limits.shallow
         super().__init__(
@@ -221,7 +228,9 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     def _load_template(self, name: str, globals: Any) -> Template:
         self.work.spend(INCLUDE_COST)
-        return super()._load_template(name, globals)
+        template = super()._load_template(name, globals)
+        self._note(f"{TEMPLATES}/{name}")
+        return template
 
     def _written(self, value: object) -> object:
         """What stands for a value in the output; an undefined one raises when it becomes text."""

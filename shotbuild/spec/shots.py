@@ -10,7 +10,7 @@ from shotbuild.spec.finishing import stages
 from shotbuild.spec.house import entries_of_settings, overlaid, plain_values
 from shotbuild.spec.makers import maker
 from shotbuild.spec.matrix import Variant
-from shotbuild.spec.nodes import Mapping
+from shotbuild.spec.nodes import Mapping, Scalar
 from shotbuild.spec.prompts import Use
 from shotbuild.spec.tables import Key, Plain, Row, T
 from shotbuild.spec.wishes import check
@@ -61,6 +61,13 @@ def shot(variant: Variant, desk: Desk) -> Shot:
     if first is not None:
         check(replace(settled, prompt=None), first, (VIDEO,), {}, desk)
     return settled
+
+
+def wish(variant: Variant) -> tuple[str, Location] | None:
+    """The name after `continue` as it is written, and where; None when it continues no other shot."""
+    entry = variant.node.entries.get(written.CONTINUE.name) if isinstance(variant.node, Mapping) else None
+    value = None if entry is None else entry.value
+    return (value.text, value.location) if isinstance(value, Scalar) and not value.empty else None
 
 
 def _common(row: Row, finish: tuple[Finish, ...], variant: Variant, desk: Desk) -> Shot:

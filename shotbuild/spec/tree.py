@@ -1,5 +1,6 @@
 """The project's files as specs may name them: below the root, regular, readable. Knows nothing of what they hold."""
 
+import hashlib
 import os
 import re
 import stat
@@ -8,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from shotbuild.errors import Location, SpecError, nearest
+from shotbuild.host import memory
 from shotbuild.spec.report import Refusal
 
 PROJECT_FILE = "shotbuild.yaml"
@@ -36,6 +38,12 @@ class Tree:
         self._root = os.path.realpath(root)
         self._known: dict[str, str | Refusal] = {}
         self._folders: dict[str, str] = {}
+        self.seen: dict[str, tuple[list[int], str]] = {}
+        """The text files that were read → stamp and sha256 as they were then."""
+        self.noted: set[str] = set()
+        """What `file` was asked for, since somebody set it."""
+        self.asked = 0
+        """How often it was asked."""
         self._guesses = GUESSES
 
     @property
@@ -45,6 +53,8 @@ class Tree:
 
     def file(self, written: str) -> str:
         """A path as a person wrote it → the same path, relative and tidy. Errors: Refusal says why it cannot be taken."""
+        self.noted.add(written)
+        self.asked += 1
         known = self._known.get(written)
         if known is None:
             try:
@@ -66,6 +76,16 @@ class Tree:
         except OSError as error:
             raise SpecError("this file cannot be read", location=start, cause=error.strerror) from error
 
+    def stamp(self, path: str) -> list[int]:
+        """A file's stamp as it is now. Errors: OSError."""
+        return memory.stamp(os.stat(f"{self._root}/{path}"))
+
+    def digest(self, path: str) -> str:
+        """The digest of a text file as it was first read here. Errors: SpecError."""
+        if path not in self.seen:
+            self.read(path)
+        return self.seen[path][1]
+
     def specs(self) -> Iterator[str]:
         """Every file of specs/ by its relative path, sorted; folders that are links are given too, for `read` to refuse."""
         yield from sorted(self._below(SPECS))
@@ -83,13 +103,15 @@ class Tree:
         handle = os.open(f"{self._root}/{path}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             # No more than the file has: room for the largest one costs more than a small one's reading.
-            content = os.read(handle, min(os.fstat(handle).st_size, MAX_TEXT) + 1)
+            found = os.fstat(handle)
+            content = os.read(handle, min(found.st_size, MAX_TEXT) + 1)
             while len(content) <= MAX_TEXT and (more := os.read(handle, PART)):
                 content += more
         finally:
             os.close(handle)
         if len(content) > MAX_TEXT:
             raise Refusal(f"this file is larger than {MAX_TEXT >> 20} MiB", hint="split it")
+        self.seen[path] = memory.stamp(found), hashlib.sha256(content).hexdigest()
         return content
 
     def _below(self, folder: str) -> Iterator[str]:
