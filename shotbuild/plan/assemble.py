@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from collections.abc import Sequence as Rows
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
+from operator import itemgetter
 
 from shotbuild.digest import canonical, of_text
 from shotbuild.errors import Location, SpecError
@@ -407,6 +409,7 @@ def _encoded(order: Commission, video: Fields) -> list[Step]:
     steps: dict[str, Step] = {}
     chunks: list[Step] = []
     burnt, output = _burnt(order), f"chunk.{video.text('extension')}"
+    same = _same(order, video)
     for label, stretch, at in zip(_labels(order), order.cut.track, starts(order.cut.track), strict=True):
         parts = pieces(stretch, _gop(order.cut))
         for piece, (each, first) in enumerate(zip(parts, starts(parts), strict=True)):
@@ -415,7 +418,7 @@ def _encoded(order: Commission, video: Fields) -> list[Step]:
             steps.update((step.name, step) for step, _ in letters)
             name = f"{order.prefix}/{label}" + (f"/{piece + 1}" if len(parts) > 1 else "")
             batch = f"{order.cut.sequence.name}/{label}"
-            chunks.append(_encode(order, each, at + first, name, video, letters, output, batch, piece))
+            chunks.append(_encode(order, each, at + first, name, same, letters, output, batch, piece))
     return [*steps.values(), *chunks]
 
 
@@ -438,7 +441,7 @@ def _still(order: Commission, name: str, frame: int, video: Fields) -> list[Step
     """One frame of a cut as a picture."""
     (stretch,) = part(order.cut.track, frame, frame + 1)
     letters = [_title(order, shown, 1) for shown in stretch.titles]
-    return [*(step for step, _ in letters), _encode(order, stretch, frame, name, video, letters, "frame.png")]
+    return [*(step for step, _ in letters), _encode(order, stretch, frame, name, _same(order, video), letters, "frame.png")]
 
 
 def _encode(
@@ -446,13 +449,13 @@ def _encode(
     stretch: Stretch,
     at: int,
     name: str,
-    video: Fields,
+    same: Fields,
     letters: Rows[tuple[Step, Fields]],
     output: str,
     batch: str | None = None,
     piece: int = 0,
 ) -> Step:
-    format_ = order.cut.sequence.format
+    """same: what all segments of the film have alike."""
     names = tuple(dict.fromkeys(run.shot for run in runs(stretch.picture)))
     inputs: dict[str, Origin] = {}
     shots: dict[str, Fields] = {}
@@ -465,24 +468,35 @@ def _encode(
     for index, (step, row) in enumerate(letters):
         inputs[f"letters{index}"] = Output(step=step.name, name=step.outputs[0])
         rows.append(Fields(tuple(sorted((*row.items, ("input", f"letters{index}"))))))
-    parameters = fields(
+    own = fields(
         burn_in=_burn_in(order, stretch.picture, names, at),
         frames=stretch.frames,
         letters=tuple(rows),
-        out_size=str(order.size),
         picture=_node(stretch.picture, {shot: f"shot{index}" for index, shot in enumerate(names)}),
-        pixels=format_.pixels,
-        rate=rate_text(order.cut.rate),
-        reframe=order.deliverable.reframe or order.profile.reframe,
         shots=Fields(tuple(sorted(shots.items()))),
-        size=str(format_.size),
-        video=video,
     )
+    parameters = Fields(tuple(sorted((*own.items, *same.items), key=itemgetter(0))))
     inputs_ = tuple(inputs.items())
     return order.step(name, "encode", parameters, inputs_, (output,), shots=names, batch=batch, piece=piece)
 
 
+def _same(order: Commission, video: Fields) -> Fields:
+    format_ = order.cut.sequence.format
+    return fields(
+        out_size=str(order.size),
+        pixels=format_.pixels,
+        rate=rate_text(order.cut.rate),
+        reframe=order.deliverable.reframe or order.profile.reframe,
+        size=str(format_.size),
+        video=video,
+    )
+
+
 def _shot_row(film: ShotFilm, name: str, rate: Fraction) -> Fields:
+    length = frames_of(film.seconds, rate)
+    if not film.effects:
+        own = rate_text(film.shot.format.rate) if film.ready else None
+        return _plain_row(film.shot.fit, name, length, own, film.ready)
     effects = []
     for row in film.effects:
         files = row.get("files")
@@ -492,18 +506,24 @@ def _shot_row(film: ShotFilm, name: str, rate: Fraction) -> Fields:
         effects=tuple(effects),
         fit=film.shot.fit,
         input=name,
-        length=frames_of(film.seconds, rate),
-        own=rate_text(film.shot.format.rate) if film.effects or film.ready else None,
-        pixels=film.shot.format.pixels if film.effects else None,
+        length=length,
+        own=rate_text(film.shot.format.rate),
+        pixels=film.shot.format.pixels,
         ready=film.ready,
     )
+
+
+# Most clips of a season are alike: their rows are one value.
+@lru_cache(maxsize=4096)
+def _plain_row(fit: str, name: str, length: int, own: str | None, ready: bool) -> Fields:
+    return fields(effects=(), fit=fit, input=name, length=length, own=own, pixels=None, ready=ready)
 
 
 def _node(picture: Picture, names: Mapping[str, str]) -> Fields:
     """A picture as it stands in a recipe: shots by their place among the inputs, never by name."""
     match picture:
         case Run():
-            return fields(kind="run", shot=names[picture.shot], start=picture.start, held=picture.held)
+            return _run_node(names[picture.shot], picture.start, picture.held)
         case Slug():
             return fields(kind="slug", colour=picture.colour)
         case Blend():
@@ -523,6 +543,11 @@ def _node(picture: Picture, names: Mapping[str, str]) -> Fields:
                 fade_in=picture.fade_in,
                 fade_out=picture.fade_out,
             )
+
+
+@lru_cache(maxsize=4096)
+def _run_node(name: str, start: int, held: bool) -> Fields:
+    return fields(kind="run", shot=name, start=start, held=held)
 
 
 def _labels(order: Commission) -> list[str]:

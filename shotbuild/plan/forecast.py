@@ -12,25 +12,29 @@ from shotbuild.plan.bind import Wanted, bind, wanted
 from shotbuild.plan.explain import changed_fields
 from shotbuild.plan.graph import Plan, upstream
 from shotbuild.plan.shoot import CHOOSE
-from shotbuild.records import ActionResult, Chosen, Digest, Origin, Output, SourceFile, Step
+from shotbuild.records import Action, ActionResult, Chosen, Digest, Origin, Output, SourceFile, Step
 
 NEW, CHANGED, CACHED = "new", "changed", "cached"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """state: `new`, `changed` or `cached`; why: in a few words; manifest: the text to be hashed, None while an input is
-    still to be made; last: the text of the last build, None when there was none or the step is cached;
-    result: of a cached step, None when it will be that of another one; wanted: the step and its fallbacks as they are looked
-    up, none while an input is still to be made."""
+    """state: `new`, `changed` or `cached`; why: in a few words; action: None while an input is still to be made; last: the
+    text of the last build, None when there was none or the step is cached; result: of a cached step, None when it will be
+    that of another one; wanted: the step and its fallbacks as they are looked up, none while an input is still to be made."""
 
     step: Step
     state: str
     why: str
-    manifest: str | None
+    action: Action | None
     last: str | None
     result: ActionResult | None = None
     wanted: tuple[Wanted, ...] = ()
+
+    @property
+    def manifest(self) -> str | None:
+        """The text that is hashed; None while an input is still to be made."""
+        return None if self.action is None else manifest(self.action)
 
 
 def forecast(
@@ -52,15 +56,16 @@ def forecast(
 
     for step in plan.steps:
         waiting = tuple(name for name in upstream(step) if name not in results)
-        text, result = None, None
+        text, action, result = None, None, None
         bound: tuple[Wanted, ...] = ()
         if not waiting:
             text, first = _bound(step, digest_of)
+            action = first.action
             bound = (first, *(_bound(each, digest_of)[1] for each in step.fallbacks))
             result = next(filter(None, map(lookup, bound)), None)
         if result is not None:
             results[step.name] = result
-            told.append(Forecast(step=step, state=CACHED, why="up to date", manifest=text, last=None, result=result))
+            told.append(Forecast(step=step, state=CACHED, why="up to date", action=action, last=None, result=result))
             continue
         alike = asking.setdefault(text or _read(step, same, digest_of, results), [])
         maker = next((each.name for each in alike if text or each.recipe == step.recipe), None)
@@ -69,7 +74,7 @@ def forecast(
         else:
             # Two steps that ask for the same are one action: the second takes what the first makes.
             same[step.name] = maker
-            told.append(Forecast(step=step, state=CACHED, why=f"the same as {maker}", manifest=text, last=None))
+            told.append(Forecast(step=step, state=CACHED, why=f"the same as {maker}", action=action, last=None))
             continue
         before = last(step.name)
         state = NEW if before is None else CHANGED
@@ -77,7 +82,7 @@ def forecast(
             why = "the bytes that were chosen are not in the store"
         else:
             why = _reason(before, text) if text is not None else f"{_list(waiting)} will run"
-        told.append(Forecast(step=step, state=state, why=why, manifest=text, last=before, wanted=bound))
+        told.append(Forecast(step=step, state=state, why=why, action=action, last=before, wanted=bound))
     return tuple(told)
 
 

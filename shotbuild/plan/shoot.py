@@ -9,7 +9,7 @@ from shotbuild.digest import FIRST_FRAME, asked_of, derived_seed, request_text
 from shotbuild.errors import LimitReached, SpecError
 from shotbuild.plan.choose import Choice, Current, choose
 from shotbuild.plan.materials import Effect, Generator, Materials, ShotFilm
-from shotbuild.plan.timeline import frames_of
+from shotbuild.plan.timeline import frames_of, seconds_of
 from shotbuild.records import (
     Asking,
     Chosen,
@@ -136,7 +136,7 @@ def generated(
         video=None if choice.take is None else choice.take.video.sha256,
         picture=stands,
         sound=stands if generator.sound else None,
-        seconds=Fraction(request.frames) / shot.format.rate,
+        seconds=seconds_of(request.frames, shot.format.rate),
         suffix=f".{generator.extension}",
         label=_label(choice),
     )

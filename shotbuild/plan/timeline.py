@@ -8,6 +8,7 @@ function here gives new tracks and changes none. Knows no files, no encoders and
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import TypeAlias, Union
 
@@ -92,6 +93,11 @@ Track: TypeAlias = tuple[Stretch, ...]
 def frames_of(seconds: Fraction, rate: Fraction) -> int:
     """How many frames a length of time fills; at least one."""
     return max(1, rounded_product(seconds, rate))
+
+
+@lru_cache(maxsize=1024)
+def seconds_of(frames: int, rate: Fraction) -> Fraction:
+    return frames / rate
 
 
 def length(track: Track) -> int:

@@ -2,6 +2,7 @@
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 from typing import TypeAlias
 
 from shotbuild.records import ROLES
@@ -29,7 +30,9 @@ MAX_TAKES = 1000
 VARIABLE = "^[A-Za-z_][A-Za-z0-9_]*$"
 
 DURATION_KIND = Parsed(
-    parse_duration, r"^[0-9]+f$|^[0-9]+([.][0-9]+)?(ms|s|m)$|^[0-9]{2}:[0-9]{2}:[0-9]{2}:[0-9]{2}$", units=("s", "f")
+    lru_cache(maxsize=1024)(parse_duration),
+    r"^[0-9]+f$|^[0-9]+([.][0-9]+)?(ms|s|m)$|^[0-9]{2}:[0-9]{2}:[0-9]{2}:[0-9]{2}$",
+    units=("s", "f"),
 )
 SIZE_KIND = Parsed(parse_size, r"^[0-9]{2,4}x[0-9]{2,4}$")
 RATE_KIND = Parsed(parse_rate, r"^[0-9]+([.][0-9]+|/[0-9]+)?$", number=True)

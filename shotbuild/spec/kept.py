@@ -9,13 +9,13 @@ version it is as if there were none.
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from msgspec import DecodeError, Raw, msgpack
+from msgspec import DecodeError, msgpack
 
 from shotbuild import uptodate
 from shotbuild.digest import from_plain
@@ -57,21 +57,25 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class _Header:
-    """house: digest of shotbuild.yaml; programs: files of code, with the fold of their stats."""
+    """house: digest of shotbuild.yaml; programs: files of code, with the fold of their stats; templates: all that were
+    rendered → their digests; shown: as `Kept.shown`."""
 
     identity: bytes
     house: str
     programs: list[str]
     fold: int
+    templates: dict[str, str]
+    shown: list[str] | None
 
 
 @dataclass(slots=True)
 class _Row:
-    """stamp: of the spec file, None where that could not be trusted; sha256: of its bytes; leaf: what it came to, packed."""
+    """stamp: of the spec file, None where that could not be trusted; sha256: of its bytes; leaf: what it came to, packed,
+    empty for a file that holds more than shots."""
 
     stamp: list[int] | None
     sha256: str
-    leaf: Raw
+    leaf: bytes
 
 
 _FILE = msgpack.Decoder(tuple[_Header, dict[str, _Row]])
@@ -87,8 +91,14 @@ class Kept:
         self._began = time.time_ns()
         self._rows: dict[str, _Row] = {}
         self._asked: set[str] = set()
+        self._templates: dict[str, str] = {}
+        self._used: dict[str, str] = {}
+        self.shown: frozenset[str] | None = None
+        """The shots that deliverables need, if it was said since the last change of a file that holds more than shots."""
         self._house = ""
         self._shared: dict[bytes, Any] = {}
+        self._packs: dict[tuple[str, int], tuple[object, bytes]] = {}
+        """By the identity of a value, which is held."""
         self._fresh = False
 
     @property
@@ -98,9 +108,9 @@ class Kept:
 
     def open(self, house: str) -> None:
         """Reads what is kept. house: the digest of shotbuild.yaml, without which nothing of it holds."""
-        self._house = house
-        if self._path is None:
+        if self._path is None or house == self._house:
             return
+        self._house = house
         try:
             content = self._path.read_bytes()
             body = memoryview(content)[len(MAGIC) + DIGEST_SIZE :]
@@ -109,7 +119,8 @@ class Kept:
             header, rows = _FILE.decode(body)
             same = (header.identity, header.house) == (uptodate.identity(), self._house)
             if same and header.fold == uptodate.fold(b"", _stamps(header.programs)):
-                self._rows = rows
+                self._rows, self._templates = rows, header.templates
+                self.shown = None if header.shown is None else frozenset(header.shown)
         except (OSError, *_WRONG):
             return
 
@@ -117,10 +128,8 @@ class Kept:
         """What a spec file came to when it was loaded before, if that still holds."""
         self._asked.add(file)
         row = self._rows.get(file)
-        if row is None:
-            return None
         try:
-            if not self._is_same(file, row, tree):
+            if row is None or not row.leaf or not self._is_same(file, row, tree):
                 return None
             leaf = self._unpacked(row.leaf, file)
             for written in (file, *leaf.named):
@@ -128,14 +137,44 @@ class Kept:
             same = all(tree.digest(path) == digest for path, digest in leaf.templates.items())
         except (OSError, SpecError, Refusal, *_WRONG):
             return None
-        return leaf if same else None
+        if not same:
+            return None
+        self._used.update(leaf.templates)
+        return leaf
 
-    def put(self, file: str, leaf: Leaf, tree: Tree) -> None:
-        """Keeps what a spec file came to."""
+    def edited(self, files: Sequence[str], tree: Tree) -> dict[str, Leaf] | None:
+        """Which of all spec files are not as they were, and what each came to before. None when more may have changed than
+        files that hold nothing but shots."""
+        if self._rows.keys() != set(files):
+            return None
+        try:
+            found = [file for file in files if not self._is_same(file, self._rows[file], tree)]
+            if any(not self._rows[file].leaf for file in found):
+                return None
+            if any(tree.digest(path) != digest for path, digest in self._templates.items()):
+                return None
+            return {file: self._unpacked(self._rows[file].leaf, file) for file in found}
+        except (OSError, SpecError, *_WRONG):
+            return None
+
+    def put(self, file: str, leaf: Leaf | None, tree: Tree) -> None:
+        """Keeps what a spec file came to, None = it holds more than shots."""
         # As they were when the file was read: it may have been edited meanwhile.
         stamp, digest = tree.seen[file]
-        self._rows[file] = _Row(stamp if settled(stamp) else None, digest, Raw(_packed(leaf, file)))
-        self._fresh = True
+        row = _Row(stamp if settled(stamp) else None, digest, b"" if leaf is None else self._packed(leaf, file))
+        if row == self._rows.get(file):
+            return
+        if leaf is None:
+            self.shown = None
+        else:
+            self._used.update(leaf.templates)
+        self._rows[file], self._fresh = row, True
+
+    def show(self, shots: Iterable[str]) -> None:
+        """Keeps which shots deliverables need."""
+        shown = frozenset(shots)
+        self._fresh = self._fresh or shown != self.shown
+        self.shown = shown
 
     def packed(self) -> bytes:
         """All that was put in, for `take` in another process."""
@@ -157,7 +196,9 @@ class Kept:
             stamps = _stamps(programs)
             if any(max(stamp[1:3]) > self._began - GRAIN_NS for stamp in stamps):
                 return  # code that was edited since it was loaded
-            header = _Header(uptodate.identity(), self._house, programs, uptodate.fold(b"", stamps))
+            shown = None if self.shown is None else sorted(self.shown)
+            fold = uptodate.fold(b"", stamps)
+            header = _Header(uptodate.identity(), self._house, programs, fold, self._used, shown)
             body = msgpack.encode((header, rows))
             write_atomic(self._path, MAGIC + hashlib.sha256(body).digest() + body)
         except OSError:
@@ -177,7 +218,7 @@ class Kept:
 
     # --- plain values → shots -----------------------------------------------------------------------------------------
 
-    def _unpacked(self, packed: Raw, file: str) -> Leaf:
+    def _unpacked(self, packed: bytes, file: str) -> Leaf:
         shots, names, templates, named = msgpack.decode(packed)
         return Leaf(
             shots=tuple(self._settled(row, file) for row in shots),
@@ -225,8 +266,56 @@ class Kept:
         """A value that many shots share is one object."""
         if packed not in self._shared:
             kind, said = msgpack.decode(packed)
-            self._shared[packed] = _KINDS[kind](said)
+            self._shared[packed] = _KINDS[kind][1](said)
         return self._shared[packed]
+
+    # --- shots → plain values -----------------------------------------------------------------------------------------
+
+    def _packed(self, leaf: Leaf, file: str) -> bytes:
+        names = [(name, _place(place, file)) for name, place in leaf.names]
+        return msgpack.encode(([self._row(each, file) for each in leaf.shots], names, leaf.templates, sorted(leaf.named)))
+
+    def _row(self, settled_: Settled, file: str) -> tuple[object, ...]:
+        shot, wish = settled_.shot, settled_.wish
+        return (
+            shot.name,
+            shot.title,
+            shot.prompt,
+            shot.plate,
+            shot.provider,
+            shot.model,
+            shot.seed,
+            shot.takes,
+            self._pack("duration", shot.duration),
+            self._pack("format", shot.format),
+            [(each.role, each.path, _place(each.location, file)) for each in shot.references],
+            shot.continues,
+            [
+                (each.stage, self._pack("fields", each.settings), each.provider, each.model, _place(each.location, file))
+                for each in shot.finish
+            ],
+            self._pack("fields", shot.settings),
+            self._pack("tags", shot.tags),
+            shot.priority,
+            shot.fit,
+            shot.moved,
+            [
+                (each.provider, each.model, self._pack("fields", each.settings), _place(each.location, file))
+                for each in shot.fallbacks
+            ],
+            _place(shot.location, file),
+            settled_.base,
+            settled_.variables,
+            None if wish is None else (wish[0], _place(wish[1], file)),
+        )
+
+    def _pack(self, kind: str, value: object) -> bytes:
+        """A value that many shots share is packed once."""
+        known = self._packs.get((kind, id(value)))
+        if known is None:
+            said, _ = _KINDS[kind]
+            known = self._packs[kind, id(value)] = (value, msgpack.encode((kind, said(value))))
+        return known[1]
 
 
 def _stamps(programs: list[str]) -> list[tuple[int, ...]]:
@@ -252,71 +341,31 @@ def _fields(said: object) -> Fields:
     return value
 
 
-_KINDS: dict[str, Callable[[Any], object]] = {"duration": _duration, "format": _format, "fields": _fields, "tags": tuple}
-
-
-def _location(place: list[Any], file: str) -> Location:
-    return Location(place[2] if len(place) > 2 else file, place[0], place[1])
-
-
-# --- shots → plain values ------------------------------------------------------------------------------------------------
-
-
-def _packed(leaf: Leaf, file: str) -> bytes:
-    names = [(name, _place(place, file)) for name, place in leaf.names]
-    return msgpack.encode(([_row(each, file) for each in leaf.shots], names, leaf.templates, sorted(leaf.named)))
-
-
-def _row(settled_: Settled, file: str) -> tuple[object, ...]:
-    shot, wish = settled_.shot, settled_.wish
-    return (
-        shot.name,
-        shot.title,
-        shot.prompt,
-        shot.plate,
-        shot.provider,
-        shot.model,
-        shot.seed,
-        shot.takes,
-        _pack("duration", _said(shot.duration)),
-        _pack(
-            "format",
-            (shot.format.size.width, shot.format.size.height, str(shot.format.rate), shot.format.color, shot.format.pixels),
-        ),
-        [(each.role, each.path, _place(each.location, file)) for each in shot.references],
-        shot.continues,
-        [
-            (each.stage, _pack("fields", _plain(each.settings)), each.provider, each.model, _place(each.location, file))
-            for each in shot.finish
-        ],
-        _pack("fields", _plain(shot.settings)),
-        _pack("tags", shot.tags),
-        shot.priority,
-        shot.fit,
-        shot.moved,
-        [
-            (each.provider, each.model, _pack("fields", _plain(each.settings)), _place(each.location, file))
-            for each in shot.fallbacks
-        ],
-        _place(shot.location, file),
-        settled_.base,
-        settled_.variables,
-        None if wish is None else (wish[0], _place(wish[1], file)),
-    )
-
-
-def _pack(kind: str, said: object) -> bytes:
-    return msgpack.encode((kind, said))
-
-
-def _said(duration: Duration | None) -> tuple[object, ...] | None:
+def _said_duration(duration: Duration | None) -> object:
     return None if duration is None else (str(duration.seconds), duration.frames, isinstance(duration, TimecodeDuration))
+
+
+def _said_format(format_: Format) -> object:
+    return format_.size.width, format_.size.height, str(format_.rate), format_.color, format_.pixels
 
 
 def _plain(value: Value) -> object:
     if isinstance(value, Fields):
         return {name: _plain(item) for name, item in value}
     return tuple(map(_plain, value)) if isinstance(value, tuple) else value
+
+
+_KINDS: dict[str, tuple[Callable[[Any], object], Callable[[Any], object]]] = {
+    "duration": (_said_duration, _duration),
+    "format": (_said_format, _format),
+    "fields": (_plain, _fields),
+    "tags": (list, tuple),
+}
+"""Kinds of values that are shared: how each is said plainly, and read again."""
+
+
+def _location(place: list[Any], file: str) -> Location:
+    return Location(place[2] if len(place) > 2 else file, place[0], place[1])
 
 
 def _place(location: Location, file: str) -> Place:

@@ -72,8 +72,8 @@ def load(root: Path, tables: Tables, kept: Kept = NOTHING_KEPT) -> Project:
     project, leaves = _settle(sources, house, prompts, tables, reader)
     reader.report.settle()
     if kept.keeps:
-        for file, leaf in leaves.items():
-            kept.put(file, leaf, reader.tree)
+        for file in (file for file in sources.files if file != PROJECT_FILE and isinstance(sources.rows[file], Row)):
+            kept.put(file, leaves.get(file), reader.tree)
     return project
 
 
