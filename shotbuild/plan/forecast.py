@@ -21,7 +21,7 @@ NEW, CHANGED, CACHED = "new", "changed", "cached"
 class Forecast:
     """state: `new`, `changed` or `cached`; why: in a few words; action: None while an input is still to be made; last: the
     text of the last build, None when there was none or the step is cached; result: of a cached step, None when it will be
-    that of another one; wanted: the step and its fallbacks as they are looked up, none while an input is still to be made."""
+    that of another one; wanted: the step and its fallbacks as they are looked up, none while an input is not made yet."""
 
     step: Step
     state: str
