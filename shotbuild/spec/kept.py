@@ -54,6 +54,11 @@ class Leaf:
     templates: dict[str, str]
     named: frozenset[str]
 
+    @property
+    def called(self) -> frozenset[str]:
+        """The names of its shots."""
+        return frozenset(each.shot.name for each in self.shots)
+
 
 @dataclass(frozen=True, slots=True)
 class _Header:

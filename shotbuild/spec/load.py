@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from shotbuild.errors import Location, SpecError
+from shotbuild.errors import Location, SpecError, SpecErrors
 from shotbuild.host.forks import Answer, can_fork, cores, forked
 from shotbuild.records import Project, Shot
 from shotbuild.spec import format as written
@@ -28,6 +28,8 @@ __all__ = ["ModelTable", "Tables", "load", "read_line"]
 
 
 NOTHING_KEPT = Kept()
+FEW = 20
+"""So many edited files are looked at before all others."""
 MANY = 1000
 """So many files are worth a process of their own."""
 NO_NODE = Mapping({}, Location(PROJECT_FILE, 1, 1))
@@ -105,11 +107,45 @@ def _read_all(reader: Reader, kept: Kept, alone: Callable[[Sequence[str]], bytes
     return _Sources(None if lame else project, found, (PROJECT_FILE, *specs))
 
 
+def edited(root: Path, tables: Tables, kept: Kept) -> Project | None:
+    """The project with nothing in it but the shots of spec files that were edited since they were kept; None unless that is
+    all that changed: few shots of the same names, none of which continues another one."""
+    reader = Reader(Report(), Tree(root))
+    project = _read(PROJECT_FILE, written.PROJECT_TABLE, reader)
+    if project is None or reader.report.found:
+        return None
+    kept.open(reader.tree.digest(PROJECT_FILE))
+    before = kept.edited(tuple(reader.tree.specs()), reader.tree)
+    if not before or len(before) > FEW:
+        return None
+    try:
+        house, leaves = _alone(project, tuple(before), tables, reader)
+    except SpecErrors:
+        return None  # who loads all of it tells them
+    if leaves.keys() != before.keys() or any(leaves[file].called != before[file].called for file in before):
+        return None
+    shots = [each for leaf in leaves.values() for each in leaf.shots]
+    if any(each.wish is not None for each in shots):
+        return None
+    return _project(house, tuple(each.shot for each in shots), files=(PROJECT_FILE, *before), named=reader.tree.named)
+
+
 def _settled_alone(root: Path, tables: Tables, files: Sequence[str]) -> bytes:
-    """What some spec files come to whatever stands in the others, packed; which shot a `continue` means is left open."""
+    """What some spec files come to whatever stands in the others, packed; which shot a `continue` means is left open.
+
+    Errors: SpecErrors."""
     reader = Reader(Report(), Tree(root))
     project = _read(PROJECT_FILE, written.PROJECT_TABLE, reader)
     assert project is not None, "the caller read it"
+    _, leaves = _alone(project, files, tables, reader)
+    found = Kept()
+    for file, leaf in leaves.items():
+        found.put(file, leaf, reader.tree)
+    return found.packed()
+
+
+def _alone(project: Row, files: Sequence[str], tables: Tables, reader: Reader) -> tuple[House, dict[str, Leaf]]:
+    """Those of some spec files that hold nothing but shots, settled. Errors: SpecErrors."""
     rows: dict[str, Row | Leaf] = {
         file: row for file in files if (row := _read(file, written.SPEC_TABLE, reader)) is not None
     }
@@ -124,10 +160,7 @@ def _settled_alone(root: Path, tables: Tables, files: Sequence[str]) -> bytes:
     for variant in shots.variants.values():
         fresh.shot(variant)
     reader.report.settle()
-    found = Kept()
-    for file, leaf in fresh.leaves().items():
-        found.put(file, leaf, reader.tree)
-    return found.packed()
+    return house, fresh.leaves()
 
 
 def _known(leaf: Leaf) -> Iterator[Written]:
@@ -169,21 +202,31 @@ def _settle(
     check_files(settled_deliverables, desk)
     settled_sequences = tuple(sequence(variant, desk) for _, variant in sorted(sequences.variants.items()))
     check_nesting(list(settled_sequences), desk)
-    project = Project(
-        name=house.name,
-        format=house.format,
-        providers=tuple(house.providers[name].use for name in sorted(house.providers)),
-        shots=tuple(settled_shots.values()),
+    project = replace(
+        _project(house, tuple(settled_shots.values()), tuple(sorted({*sources.files, *prompts.files})), reader.tree.named),
         sequences=settled_sequences,
         deliverables=tuple(settled_deliverables),
         budget=budget_of(house, sequences, reader),
+    )
+    return project, fresh.leaves()
+
+
+def _project(house: House, shots: tuple[Shot, ...], files: tuple[str, ...], named: tuple[str, ...]) -> Project:
+    """A project without cuts."""
+    return Project(
+        name=house.name,
+        format=house.format,
+        providers=tuple(house.providers[name].use for name in sorted(house.providers)),
+        shots=shots,
+        sequences=(),
+        deliverables=(),
+        budget=house.budget,
         settings=house.settings,
         approvals=house.approvals,
         profiles=house.profiles,
-        files=tuple(sorted({*sources.files, *prompts.files})),
-        named=reader.tree.named,
+        files=files,
+        named=named,
     )
-    return project, fresh.leaves()
 
 
 class _Fresh:
