@@ -6,7 +6,6 @@ the table does not say clock.
 
 import argparse
 import os
-import platform
 import resource
 import shutil
 import statistics
@@ -18,8 +17,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import delivery, ledgers, season, services
+from bench import delivery, ledgers, page, season, services, tools
+from bench.report import tell
 
+EPILOG = """Tools beside shotbuild are found in its environment or on PATH: ninja, make, doit, snakemake, dvc. Those that are
+not installed are left out. Progress is said on stderr. The season takes about an hour and a half, its --quick form less than
+two minutes."""
 PROJECT = "shotbuild: 1\nproject: bench\nformat: {{size: {size}, rate: 24}}\ndefaults: {{duration: {duration}}}\n"
 
 
@@ -125,50 +128,43 @@ def many_takes(folder: Path, shots: int, each: int, runs: int) -> None:
     table(f"{count} takes over {shots} shots", "pass", measure(rows, runs), "clock s")
 
 
-SPEED = Path(__file__).parents[1] / "docs/speed.md"
-HEAD = """# How fast
-
-Written by `python -m bench --part season` on {date}: {machine}.
-Read the ratios, not the times. `bench/season.py` says what the work is.
-"""
-
-
-def whole_season(folder: Path, runs: int, sizes: Sequence[int], *, quick: bool) -> None:
-    """Tables of `season`, printed, and in the long form written to docs/speed.md. sizes: shots of each table."""
-    lines: list[str] = []
-
-    def say(line: str) -> None:
-        print(line, flush=True)
-        lines.append(line)
-
-    season.starts(folder, 2 * runs, say)
-    for shots in sizes:
-        season.measure(folder / str(shots), shots, runs, say)
-        shutil.rmtree(folder / str(shots), ignore_errors=True)
-    most = 1000 if quick else 10 * max(sizes)
-    season.growth(folder, tuple(shots for shots in (100, 1000, 10_000, 100_000) if shots <= most), say)
-    if not quick:
-        machine = f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}"
-        SPEED.write_text(HEAD.format(date=time.strftime("%Y-%m-%d"), machine=machine) + "\n".join([*lines, ""]))
+def _limit(text: str) -> tuple[str, int]:
+    name, _, shots = text.partition("=")
+    names = {each.lower(): each for each in tools.TOOLS}
+    if name.lower() not in names or not shots.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r}: write a tool and shots, such as dvc=1000; tools are {', '.join(names)}")
+    return names[name.lower()], int(shots)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="smaller projects, fewer runs")
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, epilog=EPILOG)
     parts_ = ("season", "commands", "change", "takes", "services", "delivery")
-    parser.add_argument("--part", choices=parts_, help="only this one")
+    parser.add_argument("--quick", action="store_true", help="smaller projects and fewer runs; writes nothing")
+    parser.add_argument("--part", choices=parts_, help="only this one; season is the one that docs/speed.md shows")
     parser.add_argument("--profile", action="store_true", help="show where the time of one change goes, and nothing else")
-    parser.add_argument("--shots", type=int, nargs="+", help="sizes of a season, in place of 1000 and 10000 (quick: 100)")
+    parser.add_argument("--shots", type=int, nargs="+", metavar="N", help="sizes of a season (100 1000 10000; quick: 20)")
+    parser.add_argument(
+        "--growth", type=int, nargs="+", metavar="N", help="sizes of its curve (100 to 100000; quick: 100 500)"
+    )
+    parser.add_argument(
+        "--most", type=_limit, nargs="+", metavar="TOOL=N", default=[], help="shots up to which a tool is run"
+    )
     asked = parser.parse_args()
-    sizes = asked.shots or ([100] if asked.quick else [1000, 10_000])
     quick, runs = asked.quick, 3 if asked.quick else 5
+    sizes = asked.shots or ([20] if quick else [100, 1000, 10_000])
+    growing = asked.growth or ([100, 500] if quick else [100, 1000, 10_000, 100_000])
+    # What was measured in another way than all the rest is not shown in place of it.
+    write = not (quick or asked.shots or asked.growth or asked.most)
+    right = True
+    if min(sizes) <= season.EDITED or min(growing) <= season.EDITED:
+        parser.error(f"a season has more than {season.EDITED} shots")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if asked.profile:
-            season.profile(folder, 100 if asked.quick else 1000)
+            season.profile(folder, 100 if quick else 1000)
             return
         parts: dict[str, Callable[[], object]] = {
-            "season": lambda: whole_season(folder, 3 if quick else 5, sizes, quick=quick),
+            "season": lambda: page.season_of(folder, runs, sizes, growing, dict(asked.most), quick=quick, write=write),
             "commands": lambda: commands(folder, 20 if quick else 200, runs),
             "change": lambda: one_change(folder, 8 if quick else 30, runs),
             "takes": lambda: many_takes(folder, 100 if quick else 1000, 10, runs),
@@ -178,7 +174,10 @@ def main() -> None:
         print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
         for part, run in parts.items():
             if asked.part in (None, part):
-                run()
+                tell(part)
+                right = run() is not False and right
+    if not right:
+        sys.exit("not every count was right: see WRONG above")
 
 
 main()
