@@ -20,9 +20,9 @@ for path in pathlib.Path(sys.argv[1]).glob("*.yaml"):
 """
 NOTE = f"""CPU seconds. *loader*: PyYAML's C loader over the same spec files, and nothing else. *cold plan*: `plan` in a
 folder without `.shotbuild`. Then everything is delivered once. So that 100,000 shots do not start 300,000 programs for that,
-the shots of these projects share {RECIPES} recipes: {RECIPES} takes are made and the other shots find theirs in the store;
-each has its spec, its ledger and its steps as any other. *nothing to do*: `deliver` again. *built plan*: `plan` again. What
-a further shot costs is told from the size before."""
+the shots share {RECIPES} recipes from here on: {RECIPES} takes are made and the other shots find theirs in the store; each
+has its spec, its ledger and its steps as any other. *nothing to do*: `deliver` again. *built plan*: `plan` again. What a
+further shot costs is told from the size before."""
 HEADS = (
     "loader", "cold plan", "plan / loader", "each further shot", "peak MB", "deliver, first", "peak MB of it",
     "nothing to do", "idle: each further shot", "peak MB of that", "built plan",
@@ -46,7 +46,7 @@ def table(folder: Path, sizes: Sequence[int], report: Report) -> None:
 
 def _row(folder: Path, shots: int, report: Report) -> dict[str, str]:
     tell(f"growth: {shots} shots are written")
-    tool = tools.shotbuild(folder, shots, recipes=RECIPES)
+    tool = tools.shotbuild(folder, shots)
     plan = [tool.argv[0], "plan"]
     loader: list[float] = []
     cold: list[processes.Used] = []
@@ -58,6 +58,9 @@ def _row(folder: Path, shots: int, report: Report) -> dict[str, str]:
     alone, spent = statistics.median(loader), statistics.median(used.cpu for used in cold)
     memory = max(used.peak for used in cold)
     tell(f"growth: {shots} shots are delivered")
+    for index in range(shots):
+        tools.write_spec(tool.folder, index, "calm", recipe=index % RECIPES)
+    shutil.rmtree(tool.folder / ".shotbuild")
     first = _delivered(tool)
     _delivered(tool)
     tell(f"growth: {shots} shots, nothing to do")

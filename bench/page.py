@@ -39,11 +39,11 @@ def season_of(
     report = Report()
     light.starts(folder, 2 * runs, report)
     for shots in sizes:
-        season.measure(folder / str(shots), shots, runs, report, most)
+        season.measure(folder / str(shots), shots, runs, report, most, quick=quick)
         shutil.rmtree(folder / str(shots), ignore_errors=True)
-    light.overhead(folder, 200 if quick else 1000, runs, report)
+    light.overhead(folder, 100 if quick else 1000, runs, report)
     growth.table(folder, growing, report)
-    light.animatic(folder / "animatic", 24 if quick else 72, runs, report)
+    light.animatic(folder / "animatic", 24 if quick else 72, 2 if quick else 3, report)
     verdict.table(report, growing)
     if report.faults:
         report.say("\nWRONG:\n")

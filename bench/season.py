@@ -118,8 +118,8 @@ def prepare(report: Report, tool: Tool, entry: Entry) -> str:
 # --- the measure -----------------------------------------------------------------------------------------------------
 
 
-def measure(folder: Path, shots: int, runs: int, report: Report, most: dict[str, int]) -> None:
-    """One table. most: shots by tool, in place of those of TOOLS."""
+def measure(folder: Path, shots: int, runs: int, report: Report, most: dict[str, int], *, quick: bool) -> None:
+    """One table. most: shots by tool, in place of those of TOOLS; quick: slow tools do the least."""
     wanted = [(name, entry) for name, entry in TOOLS.items() if shots <= most.get(name, entry.most) and entry.there()]
     made: list[Tool] = []
     rows: dict[str, dict[str, str]] = {}
@@ -129,10 +129,12 @@ def measure(folder: Path, shots: int, runs: int, report: Report, most: dict[str,
         rows[name] = {"cold, a step": prepare(report, tool, entry), "cold: steps": str(tool.programs[0])}
         tool.run()  # whoever looks twice before it is sure has looked
         made.append(tool)
-    interleaved(report, made, rows, runs)
+    interleaved(report, made, rows, runs, 1 if quick else (runs + 1) // 2)
     for tool in made:
         tell(f"{shots} shots: {tool.name} after a touch, a revert, a comment, a checkout")
-        rows[tool.name] |= changes(report, tool, last="mood 0", everything=shots <= TOOLS[tool.name].all_again)
+        entry = TOOLS[tool.name]
+        everything = shots <= entry.all_again and not (quick and entry.slow)
+        rows[tool.name] |= changes(report, tool, last="mood 0", everything=everything)
     _ratios(report, rows, shots)
     heads = [head for head in HEADS if any(head in row for row in rows.values())]
     title = f"{shots} shots, {tools.JOBS} jobs, medians of {runs} interleaved runs"
@@ -143,12 +145,12 @@ def measure(folder: Path, shots: int, runs: int, report: Report, most: dict[str,
         report.say(f"\n{name}: " + ("not installed." if limit >= shots else f"run up to {limit} shots only."))
 
 
-def interleaved(report: Report, made: Sequence[Tool], rows: dict[str, dict[str, str]], runs: int) -> None:
-    """All tools in turn, several times: nothing changed, one prompt edited, and settled."""
+def interleaved(report: Report, made: Sequence[Tool], rows: dict[str, dict[str, str]], runs: int, few: int) -> None:
+    """All tools in turn, several times: nothing changed, one prompt edited, and settled. few: runs of slow tools."""
     seen: dict[tuple[str, str], list[float]] = {}
     for number in range(runs):
         for tool in made:
-            if TOOLS[tool.name].slow and 2 * number >= runs:
+            if TOOLS[tool.name].slow and number >= few:
                 continue
             tell(f"{tool.shots} shots: {tool.name}, nothing and one edit, {number + 1} of {runs}")
             idle = tool.run()

@@ -128,16 +128,16 @@ def found(name: str) -> str:
     return shutil.which(name, path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}") or ""
 
 
-def write_specs(root: Path, shots: int, *, recipes: int = 0) -> None:
-    """recipes: so many different ones, again and again; 0 = each shot has its own."""
+def write_specs(root: Path, shots: int) -> None:
     (root / "specs").mkdir(parents=True)
     (root / "templates").mkdir()
     (root / "templates/wide.j2").write_text(TEMPLATE)
     for index in range(shots):
-        write_spec(root, index, "calm", recipe=index % recipes if recipes else index)
+        write_spec(root, index, "calm")
 
 
 def write_spec(root: Path, index: int, mood: str, *, recipe: int | None = None) -> None:
+    """recipe: the shot that it is like, None = no other."""
     number = index if recipe is None else recipe
     text = SPEC.format(index=index, episode=index // EACH, place=number, seed=number, mood=mood)
     (root / f"specs/sh{index:05d}.yaml").write_text(text)
@@ -166,9 +166,9 @@ def _tool(name: str, root: Path, argv: list[str], shots: int) -> Tool:
 # --- one function a tool: writes the work, returns how it is run -------------------------------------------------------
 
 
-def shotbuild(folder: Path, shots: int, *, recipes: int = 0) -> Tool:
+def shotbuild(folder: Path, shots: int) -> Tool:
     root = folder / "shotbuild"
-    write_specs(root, shots, recipes=recipes)
+    write_specs(root, shots)
     env = programs_of(root)
     (root / "shotbuild.yaml").write_text(PROJECT)
     names = [f"ep{number:03d}" for number in range(len(_episodes(shots)))]
