@@ -37,7 +37,7 @@ def season_of(
     Returns whether every count was right."""
     load = os.getloadavg()[0]
     report = Report()
-    light.starts(folder, 2 * runs, report)
+    light.starts(folder, runs if quick else 2 * runs, report)
     for shots in sizes:
         season.measure(folder / str(shots), shots, runs, report, most, quick=quick)
         shutil.rmtree(folder / str(shots), ignore_errors=True)
