@@ -1,5 +1,6 @@
 """What is really in a file: every packet is read and the first frame of each stream decoded; headers are only compared."""
 
+import hashlib
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -21,6 +22,7 @@ from shotbuild.units import rate_text
 MOST_PIXELS = 80_000_000
 TOLD = ("mov",)
 """Containers whose headers say all that is not found in the first frame anyway."""
+SMALL, MOST_REMEMBERED = 64 << 10, 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +108,35 @@ def probe_sound(path: Path) -> Sound:
     return found.sound
 
 
+_remembered: dict[str, Contents] = {}
+"""sha256 of a small file → what is in it."""
+
+
 def contents(path: Path) -> Contents:
-    """Reads a file with picture, sound or both."""
+    """Reads a file with picture, sound or both; a small one once for its bytes, which are checked as a result, told of in a
+    ledger and read by the next step within moments."""
+    key = _small(path)
+    if key is None:
+        return _contents(path)
+    found = _remembered.get(key) or _contents(path)
+    if key not in _remembered and key == _small(path):  # else it changed while it was read
+        if len(_remembered) >= MOST_REMEMBERED:
+            _remembered.clear()
+        _remembered[key] = found
+    return found
+
+
+def _small(path: Path) -> str | None:
+    """The sha256 of a small file; None for any other, and for what cannot be read."""
+    try:
+        with path.open("rb", buffering=0) as stream:
+            content = stream.read(SMALL)
+    except OSError:
+        return None
+    return hashlib.sha256(content).hexdigest() if len(content) < SMALL else None
+
+
+def _contents(path: Path) -> Contents:
     container = container_of(path)
     with opened(path, guess=container not in TOLD) as source:
         reads = read_all(source)
@@ -156,9 +185,14 @@ def streams(path: Path) -> tuple[Fields, ...]:
 
 
 def glance(path: Path) -> Look:
-    """The look of a file of our own making: only its first frame is read."""
+    """The look of a file of our own making: only its first frame is read, and of what was probed just now nothing."""
+    known = _remembered.get(_small(path) or "")
+    if known is not None and known.video is not None:
+        return known.video.look
     with opened(path) as source:
         stream = next(iter(pictures_in(source)), None)
+        if stream is not None:
+            stream.codec_context.thread_count = 1
         frame = next(iter(source.decode(stream)), None) if stream is not None else None
     if stream is None or frame is None:
         raise MediaError(f"{path.name} has no picture")

@@ -40,6 +40,8 @@ def pictures_in(source: InputContainer) -> Iterator[VideoStream]:
 def read_all(source: InputContainer) -> list[Reading]:
     reads = [Reading(stream) for stream in list(pictures_in(source))[:1]]
     reads += [Reading(stream) for stream in source.streams.audio[:1]]
+    for each in reads:
+        each.stream.codec_context.thread_count = 1  # one frame is decoded: threads for it cost more than the frame
     by_index = {each.stream.index: each for each in reads}
     if reads:
         for packet in source.demux([each.stream for each in reads]):

@@ -18,6 +18,22 @@ def test_a_plain_clip_is_told_exactly(clip):
     assert found.sound.seconds == 1
 
 
+def test_a_small_file_is_probed_once_for_its_bytes(make, tmp_path):
+    small = make("small.mp4", *PICTURE, "-frames:v", "2", *H264)
+    copy = tmp_path / "copy"
+    copy.write_bytes(small.read_bytes())
+    assert probe(copy).video is probe(small).video
+    copy.write_bytes(make("other.mp4", *PICTURE, "-frames:v", "3", *H264).read_bytes())
+    assert probe(copy).video.frames == 3
+
+
+def test_what_is_wrong_with_a_small_file_is_said_under_each_of_its_names(tmp_path):
+    for name in ("first", "second"):
+        (tmp_path / name).write_text("no video")
+        with pytest.raises(MediaError, match=name):
+            probe(tmp_path / name)
+
+
 def test_footage_is_exact_seconds_of_the_picture(clip, make):
     assert footage(clip).seconds == 1
     assert footage(clip).sound
