@@ -59,7 +59,6 @@ ALONE = {
 }
 # Some libraries have two homes, for the reason that shotbuild/README.md gives.
 SHARED = {
-    "filelock": {"host", "engine"},
     "sqlite3": {"store", "engine"},
     "PIL": {"media", "providers"},
     "numpy": {"media", "providers"},

@@ -18,8 +18,6 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from filelock import FileLock
-
 from shotbuild.digest import manifest, of_text
 from shotbuild.engine.clock import Clock, RealClock
 from shotbuild.engine.events import Event, Failed, Finished, Planned, Replaced, Skipped, Started, Waiting, Warned
@@ -114,7 +112,7 @@ class _Job:
     action: Action
     text: str
     digest: str
-    lock: FileLock | None = None
+    lock: files.Lock | None = None
     announced: bool = False
     followers: list["_Job"] = field(default_factory=list)
 

@@ -1,5 +1,6 @@
 """Files written whole or not at all, copied by reflink where the file system can, and locked between processes."""
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -8,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from shotbuild.digest import CHUNK
 from shotbuild.records import Digest
@@ -98,23 +97,61 @@ def append_line(path: Path, line: str) -> None:
     sync_folder(path.parent)
 
 
+class Lock:
+    """A lock file that this process holds, until it is released or the process dies. lock_file: its path."""
+
+    def __init__(self, lock_file: Path, handle: int) -> None:
+        self.lock_file = lock_file
+        self._handle: int | None = handle
+
+    def release(self) -> None:
+        """Lets go of it; once more does nothing."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Waits until this process alone holds the lock file; the system lets go of it when a process dies."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path):
-        yield
-
-
-def try_lock(path: Path) -> FileLock | None:
-    """Takes the lock file now, or gives None when another process has it. The caller releases it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path)
+    lock = _lock(path, fcntl.LOCK_EX)
     try:
-        lock.acquire(blocking=False)
-    except Timeout:
+        yield
+    finally:
+        lock.release()
+
+
+def try_lock(path: Path) -> Lock | None:
+    """Takes the lock file now, or gives None when somebody else has it. The caller releases it."""
+    try:
+        return _lock(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         return None
-    return lock
+
+
+def _lock(path: Path, how: int) -> Lock:
+    while True:
+        handle = _lock_file(path)
+        try:
+            fcntl.flock(handle, how)
+            # Who held it may have removed it, and then the next one locks another file of that name.
+            if os.path.samestat(os.fstat(handle), os.lstat(path)):
+                return Lock(path, handle)
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)
+
+
+def _lock_file(path: Path) -> int:
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW
+    try:
+        return os.open(path, flags, 0o644)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, flags, 0o644)
 
 
 def _copy_in_kernel(reader: int, writer: int) -> bool:
