@@ -5,6 +5,7 @@ A shot that moved has its history in two files: the one of its old name, which n
 
 import os
 import re
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from shotbuild.spec.kinds import NAME
 from shotbuild.spec.ledger import FOLDER, SUFFIX, check_whole, ledger_file, read_events
 
 RETRY = "make it writable and say it again"
+RETRY_BUILD = "check the disk and build again: the takes are kept, and are entered then"
 NOBODY = "shotbuild"
 """Who writes that a shot moved: the spec says so, whoever builds."""
 
@@ -73,6 +75,8 @@ class Ledgers:
         self._states: dict[str, ShotState] = {}
         self._told: set[tuple[str, str]] = set()
         self._there: set[str] | None = None
+        self._unsettled: deque[Path] = deque()
+        self._any_moved = False
         self.wrote: dict[str, list[int]] = {}
         """The files that were written to here → their stamps then."""
 
@@ -132,8 +136,12 @@ class Ledgers:
         live = (take for take in state.takes if take.video.sha256 not in state.rejected)
         return any(_answers(take, asking.asked, asking.ordinal) for take in live)
 
-    def enter(self, done: Done) -> None:
-        """Appends a take's event, once: other builds and merges may have brought it already. Errors: StoreError."""
+    def enter(self, done: Done, *, settled: bool = True) -> None:
+        """Appends a take's event, once: other builds and merges may have brought it already. Errors: StoreError.
+
+        settled: it is durable before the call returns, else once `settle` was called; until then the result of its action,
+        which is on disk already, is what it would be entered from again.
+        """
         shot, video = done.step.shots[0], done.result.outputs[0][1]
         state = self.of(shot)
         if _knows(state, done, video):
@@ -145,7 +153,22 @@ class Ledgers:
             lambda now: None if _knows(now, done, video) else _line(done, now, self._streams(video)),
             f"{done.step.name} is not in it",
             "make it writable and build again: the take is kept, and is entered then",
+            settled=settled,
         )
+
+    def settle(self) -> None:
+        """Makes what was entered durable, many takes at once; may be called in another thread. Errors: StoreError."""
+        paths: dict[Path, None] = {}
+        while self._unsettled:
+            paths[self._unsettled.popleft()] = None
+        try:
+            for path in paths:
+                files.sync_file(path)
+            for folder in dict.fromkeys(path.parent for path in paths):
+                files.sync_folder(folder)
+        except OSError as error:
+            self._unsettled.extend(paths)  # whoever asks next is told as well
+            raise StoreError(f"{FOLDER}/ cannot be written to the disk", cause=str(error), hint=RETRY_BUILD) from error
 
     def decide(self, shot: str, decision: Decision) -> None:
         """Appends a decision; what it follows is found out here. Errors: StoreError."""
@@ -293,6 +316,7 @@ class Ledgers:
         if name not in self._events:
             text = self._read(ledger_file(name)) if self._may_be(name) else None
             self._events[name] = () if text is None else read_events(name, text)
+            self._any_moved |= any(_moves(self._events[name]))
         return self._events[name]
 
     def _may_be(self, name: str) -> bool:
@@ -308,15 +332,20 @@ class Ledgers:
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
-    def _append(self, shot: str, line: Callable[[ShotState], str | None], lost: str, hint: str) -> None:
+    def _append(
+        self, shot: str, line: Callable[[ShotState], str | None], lost: str, hint: str, *, settled: bool = True
+    ) -> None:
         """line: what to write, as the ledger stands when nobody else may write it; None = nothing."""
         try:
             with files.locked(self._locks / f"ledger-{shot}.lock"):
                 self._forget(shot)
                 text = line(self.of(shot))
                 if text is not None:
-                    files.append_line(self._inside(ledger_file(shot)), text)
-                    self.wrote[ledger_file(shot)] = stamp_of(self._inside(ledger_file(shot)))
+                    path = self._inside(ledger_file(shot))
+                    files.append_line(path, text, settled=settled)
+                    if not settled:
+                        self._unsettled.append(path)
+                    self.wrote[ledger_file(shot)] = stamp_of(path)
                 self._forget(shot)
         except OSError as error:
             raise StoreError(f"{ledger_file(shot)} cannot be written, so {lost}", cause=str(error), hint=hint) from error
@@ -339,7 +368,10 @@ class Ledgers:
         self._events.pop(shot, None)
         if self._there is not None:
             self._there.add(f"{shot}{SUFFIX}".casefold())
-        self._states.clear()
+        if self._moved or self._any_moved:
+            self._states.clear()
+        else:
+            self._states.pop(shot, None)
 
 
 def clock() -> str:

@@ -300,7 +300,7 @@ def _run(
             run=lambda action: execute(action, shop),
             run_all=lambda actions: execute_all(actions, shop),
             record=settled,
-            actions=rooms.actions,
+            keep=rooms.keep,
             locks=rooms.folder("locks"),
             jobs=options.jobs or cores(),
             refuse=refuse,
@@ -309,7 +309,10 @@ def _run(
             hear=hear,
             clock=rooms.clock,
         )
-        return build(plan, orders)
+        try:
+            return build(plan, orders)
+        finally:
+            rooms.ledgers.settle()
 
 
 def _entered(rooms: Rooms, fetched: Collection[str], done: Done) -> None:
@@ -320,6 +323,7 @@ def _entered(rooms: Rooms, fetched: Collection[str], done: Done) -> None:
         return
     entry = rooms.journal.open(done.key)
     if entry is not None and entry.phase is Phase.FETCHED:
+        rooms.ledgers.settle()  # what was bought is not done before its take is on disk
         rooms.journal.done(entry.id)
 
 

@@ -584,6 +584,11 @@ class ActionResult:
     def output(self, name: str) -> Digest:
         return dict(self.outputs)[name]
 
+    @property
+    def blobs(self) -> tuple[Digest, ...]:
+        """All bytes that it names."""
+        return (*(digest for _, digest in self.outputs), *filter(None, (self.record,)))
+
 
 # --- ledgers: what was made once, and what people said of it ----------------------------------------------------------
 

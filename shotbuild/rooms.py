@@ -6,8 +6,9 @@ decided in `plan` and `engine`.
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -44,6 +45,7 @@ from shotbuild.spec.kept import Kept
 from shotbuild.spec.lockfile import FILE, lock_text, read_lock
 from shotbuild.store.actions import DiskActions
 from shotbuild.store.blobs import FolderBlobs
+from shotbuild.store.interface import Row
 
 HIDDEN = ".shotbuild"
 PROBE = 2  # goes up when `media.probe` would say something else of the same bytes
@@ -312,8 +314,9 @@ class Rooms:
                 self._restored.add(wanted.key)
             result = self.actions.get(wanted.key) if take is None else result_of(take)
             if result is None and step.use is not None:
-                result = self.journal.result(wanted.key)  # it was paid for, and the cache was deleted
-                self._restored.add(wanted.key)
+                result = self.journal.result(wanted.key)
+                if result is not None:  # it was paid for, and the cache was deleted
+                    self._restored.add(wanted.key)
             if take is None and result is not None and step.generates and self._was_rejected(step, result):
                 return None
         if result is None or tuple(name for name, _ in result.outputs) != step.outputs:
@@ -334,13 +337,26 @@ class Rooms:
         return self.actions.manifest(action) if isinstance(action, str) else None
 
     def record(self, done: Done) -> None:
-        """Keeps what a step gave: in the memory, and for a take that its ledger does not have yet, in the ledger."""
+        """Keeps what a step gave: in the memory, and for a take that its ledger does not have yet, in the ledger, where it
+        is durable with the next results, or once `ledgers.settle` was called."""
         self.memory.table("built")[done.step.name] = done.key
         if done.key in self._restored and self.actions.get(done.key) is None:
             # Found through the ledger or the journal: from now on it is a hit without them.
             self.actions.put(done.key, done.result, manifest(done.action))
         if done.step.generates:
-            self.ledgers.enter(done)
+            self.ledgers.enter(done, settled=False)
+
+    def keep(self, rows: Sequence[Row]) -> None:
+        """Puts results on disk together, durable before the call returns: first their bytes, then, in one commit, what the
+        action cache has of them. Takes that were entered in ledgers before go along. Errors: StoreError; nothing is
+        recorded then."""
+        try:
+            self.blobs.settle(digest for row in rows for digest in row.result.blobs)
+        except OSError as error:
+            raise StoreError("a result could not be written to the disk", cause=str(error)) from error
+        self.actions.put_all(rows)
+        with suppress(StoreError):  # it is said at the end of the build
+            self.ledgers.settle()
 
     def link(self, link: Link, digest: Digest, *, hard: bool, folder: Path | None = None) -> bool:
         """Puts a result under its human name, unless it is there already; True when it was put there. folder: where it is

@@ -1,8 +1,9 @@
 """The loop: steps become ready when what they need is done, are looked up, and run only when nobody has made them.
 
 One thread decides; a pool of threads executes, and what services make goes through `operations`, which asks for no thread
-while it waits. A result is recorded when its outputs are in the store, so a killed build loses at most the steps that were
-running. Builds of several processes share the work: each action is locked by its digest.
+while it waits. A result is recorded when its outputs are in the store, several that end close together in one commit
+(`recording`), so a killed build loses at most the steps that were running or being recorded. Builds of several processes
+share the work: each action is locked by its digest, until its result is recorded.
 """
 
 import heapq
@@ -14,6 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -22,6 +24,7 @@ from shotbuild.digest import manifest, of_text
 from shotbuild.engine.clock import Clock, RealClock
 from shotbuild.engine.events import Event, Failed, Finished, Planned, Replaced, Skipped, Started, Waiting, Warned
 from shotbuild.engine.operations import Bought, Counter, Operations, Purchase, Terms
+from shotbuild.engine.recording import Recorded, Recorder
 from shotbuild.errors import (
     Cancelled,
     DailyCap,
@@ -36,7 +39,7 @@ from shotbuild.host import files
 from shotbuild.plan.bind import Wanted, bind, wanted
 from shotbuild.plan.graph import Plan, upstream
 from shotbuild.records import Action, ActionResult, Chosen, Digest, Origin, Output, Price, SourceFile, Step
-from shotbuild.store.interface import ActionCache
+from shotbuild.store.interface import Row
 from shotbuild.units import counted
 
 CONTENDED_SECONDS = 0.1
@@ -51,8 +54,8 @@ class Orders:
     lookup: a bound step → a result whose bytes are all there; lane: of a step that asks a provider on this machine, and how
     many that takes at once; terms: of a step that asks a service, None = it does not; counter: where those are bought;
     price: what one run of a step costs; run: executes one action; run_all: those of one batch at once, None = one by one;
-    refuse: why a missing step may not be made; record: told
-    of each step with its result, before anyone else; locks: folder of lock files; jobs: how many run at once.
+    refuse: why a missing step may not be made; keep: puts results on disk, all or none, called in another thread; record:
+    told of each step with its result, before anyone else; locks: folder of lock files; jobs: how many run at once.
     """
 
     source: Callable[[SourceFile], Digest]
@@ -65,7 +68,7 @@ class Orders:
     run: Callable[[Action], ActionResult]
     run_all: Callable[[Sequence[Action]], Sequence[ActionResult | Exception]] | None = None
     record: "Callable[[Done], None]"
-    actions: ActionCache
+    keep: Callable[[Sequence[Row]], None]
     locks: Path
     jobs: int
     refuse: Callable[[Wanted], ShotbuildError | None]
@@ -156,6 +159,10 @@ def _told(result: ActionResult | BaseException, job: _Job) -> ActionResult | Bas
     return _in_words(result, job) if isinstance(result, ShotbuildError) else result
 
 
+def _row(job: _Job, result: ActionResult) -> Row:
+    return Row(action=job.digest, result=result, manifest=job.text)
+
+
 def _bug(error: BaseException) -> ShotbuildError:
     told = "".join(traceback.format_exception(error)).strip().splitlines()
     message = f"a bug: {type(error).__name__}: {error}"
@@ -180,6 +187,9 @@ class _Build:
         self.operations = None if orders.counter is None else Operations(orders.counter, self.ended)
         self.bought: dict[Purchase, _Job] = {}
         self.making: dict[str, _Job] = {}
+        self.recorder: Recorder[_Job] = Recorder(orders.keep, self.ended.put)
+        self.recording: dict[str, _Job] = {}
+        self.recorded: deque[Recorded[_Job]] = deque()
         self.done: dict[str, Done] = {}
         self.failed: dict[str, Failed] = {}
         self.skipped: dict[str, Skipped] = {}
@@ -191,7 +201,7 @@ class _Build:
                 self._push(step)
         with ThreadPoolExecutor(self.orders.jobs, thread_name_prefix="step") as pool:
             try:
-                while self.ready or self.asking or self.running or self.contended or self._buying:
+                while self.ready or self.asking or self.running or self.contended or self.recording or self._buying:
                     self._start(pool)
                     self._collect()
             except BaseException:
@@ -252,8 +262,9 @@ class _Build:
         refusal = next(filter(None, (self.orders.refuse(self._wanted(each)) for each in jobs)), None)
         if refusal is not None:
             raise refusal
-        if job.digest in self.making:
-            self.making[job.digest].followers.append(job)
+        same = self.making.get(job.digest) or self.recording.get(job.digest)
+        if same is not None:
+            same.followers.append(job)
         elif (terms := self.orders.terms(job.step)) is not None:
             self._buy(job, terms)
         else:
@@ -361,7 +372,10 @@ class _Build:
 
     def _lane_is_full(self, step: Step) -> bool:
         lane = self.orders.lane(step)
-        return lane is not None and sum(self.orders.lane(job.step) == lane for job in self.making.values()) >= lane[1]
+        if lane is None:
+            return False
+        under_way = chain(self.making.values(), self.recording.values())
+        return sum(self.orders.lane(job.step) == lane for job in under_way) >= lane[1]
 
     def _run(self, jobs: list[_Job]) -> list[ActionResult | BaseException]:
         """In a thread of the pool: a result or an error for each, so that none costs the others theirs."""
@@ -389,14 +403,15 @@ class _Build:
         """Waits for something to end, or for the time of something to come, and takes in all that has ended."""
         clock, operations = self.orders.clock, self.operations
         calling = operations is not None and operations.calling
-        if self.running or self.contended or self._buying:
+        if self.running or self.contended or self.recording or self._buying:
             due = [clock.now() + CONTENDED_SECONDS] if self.contended else []
             if operations is not None and (next_ := operations.due()) is not None:
                 due.append(next_)
-            future = clock.wait(self.ended, min(due, default=None), running=bool(self.running) or calling)
+            future = clock.wait(self.ended, min(due, default=None), running=bool(self.running or self.recording) or calling)
             while future is not None:
                 self._take_in(future)
                 future = None if self.ended.empty() else self.ended.get_nowait()
+            self.recorder.begin()
         if operations is not None:
             for bought in operations.turn():
                 self._settle_bought(bought)
@@ -406,6 +421,9 @@ class _Build:
     def _take_in(self, future: Future[Any]) -> None:
         if self.operations is not None and self.operations.owns(future):
             self.operations.returned(future)
+            return
+        if self.recorder.owns(future):
+            self._settle_recorded()
             return
         jobs = self.running.pop(future)
         for job in jobs:
@@ -420,11 +438,11 @@ class _Build:
             self._finish_all(job, bought.result, ran=False)
         elif bought.result is not None:
             try:
-                result = self._kept(job, bought.result)
+                self.orders.keep([_row(job, bought.result)])
             except ShotbuildError as error:
                 self._end(job, error, over=False)
                 return
-            self._finish_all(job, result, ran=True)
+            self._finish_all(job, bought.result, ran=True)
         elif isinstance(bought.error, ShotbuildError):
             self._end(job, _in_words(bought.error, job), over=not bought.under_way)
         else:
@@ -449,13 +467,21 @@ class _Build:
                 self._skip(each.step, each.step.name)
         self.bought.clear()
 
-    def _keep(self, job: _Job, result: ActionResult) -> ActionResult:
-        """Records what an action gave, with what it cost."""
-        return self._kept(job, replace(result, price=self.orders.price(job.step)))
+    def _record(self, job: _Job, result: ActionResult) -> None:
+        """Has what an action gave recorded, with what it cost."""
+        row = _row(job, replace(result, price=self.orders.price(job.step)))
+        self.recording[job.digest] = job
+        self.recorder.add(job, row)
 
-    def _kept(self, job: _Job, result: ActionResult) -> ActionResult:
-        self.orders.actions.put(job.digest, result, job.text)
-        return result
+    def _settle_recorded(self) -> None:
+        self.recorded += self.recorder.take()
+        while self.recorded:
+            each = self.recorded.popleft()
+            del self.recording[each.job.digest]
+            if each.error is None:
+                self._finish_all(each.job, each.row.result, ran=True)
+            else:
+                self._end(each.job, each.error if isinstance(each.error, ShotbuildError) else _bug(each.error))
 
     def _settle(self, jobs: list[_Job], future: Future[Any]) -> None:
         error = future.exception()
@@ -464,14 +490,12 @@ class _Build:
             try:
                 if isinstance(result, BaseException):
                     raise result
-                kept = self._keep(job, result)
+                self._record(job, result)
             except ShotbuildError as expected:
                 self._end(job, expected)
             except Exception as bug:
                 # A bug, here or in a plug-in, costs its step; what does not need it goes on.
                 self._end(job, _bug(bug))
-            else:
-                self._finish_all(job, kept, ran=True)
 
     def _finish_all(self, job: _Job, result: ActionResult, *, ran: bool) -> None:
         for each in (job, *job.followers):
@@ -558,6 +582,10 @@ class _Build:
             ended = not future.cancelled() and future.exception() is None
             for job, result in zip(jobs, future.result() if ended else [None] * len(jobs), strict=True):
                 if isinstance(result, ActionResult):
-                    kept = self._keep(job, result)
-                    self.orders.record(Done(wanted=self._wanted(job), result=kept, ran=True))
-                self._release(job)
+                    self._record(job, result)
+                else:
+                    self._release(job)
+        for each in (*self.recorded, *self.recorder.end()):
+            if each.error is None:
+                self.orders.record(Done(wanted=self._wanted(each.job), result=each.row.result, ran=True))
+            self._release(each.job)

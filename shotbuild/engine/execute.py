@@ -35,8 +35,9 @@ class Workshop:
 
 
 def execute(action: Action, shop: Workshop) -> ActionResult:
-    """Runs an action; its outputs are in the store when this returns. Errors: ShotbuildError of the stage or the store."""
-    return _kept(action, shop, shop.stage(action.recipe.stage).run, reads=True)
+    """Runs an action; its outputs are in the store when this returns, and durable once they are settled there.
+    Errors: ShotbuildError of the stage or the store."""
+    return _kept(action, shop, shop.stage(action.recipe.stage).run, reads=True, settled=False)
 
 
 def execute_all(actions: Sequence[Action], shop: Workshop) -> list[ActionResult | Exception]:
@@ -65,7 +66,7 @@ def _kept_together(actions: Sequence[Action], shop: Workshop, stage: Together) -
         works = [_work(action, shop, held.enter_context(_folder(action, shop)), reads=True) for action in actions]
         stage.run_all(works)
         each = int((time.monotonic() - began) * 1000) // len(actions)
-        return [_result(work, shop, stage, each) for work in works]
+        return [_result(work, shop, stage, each, settled=False) for work in works]
 
 
 def receive(action: Action, shop: Workshop, file: Path, answer: Answer) -> ActionResult:
@@ -77,18 +78,20 @@ def receive(action: Action, shop: Workshop, file: Path, answer: Answer) -> Actio
         return answer
 
     # A take is checked by itself. What it was made from may be gone by now.
-    return _kept(action, shop, take_in, reads=action.recipe.stage != GENERATE)
+    return _kept(action, shop, take_in, reads=action.recipe.stage != GENERATE, settled=True)
 
 
-def _kept(action: Action, shop: Workshop, run: Callable[[Work], Answer | None], *, reads: bool) -> ActionResult:
-    """reads: whether its inputs are looked at."""
+def _kept(
+    action: Action, shop: Workshop, run: Callable[[Work], Answer | None], *, reads: bool, settled: bool
+) -> ActionResult:
+    """reads: whether its inputs are looked at; settled: whether its outputs are durable when this returns."""
     stage = shop.stage(action.recipe.stage)
     began = time.monotonic()
     with _folder(action, shop) as folder:
         work = _work(action, shop, folder, reads=reads)
         answer = run(work)
-        result = _result(work, shop, stage, int((time.monotonic() - began) * 1000))
-        return result if answer is None else _answered(result, answer, folder, shop)
+        result = _result(work, shop, stage, int((time.monotonic() - began) * 1000), settled=settled)
+        return result if answer is None else _answered(result, answer, folder, shop, settled=settled)
 
 
 @contextmanager
@@ -121,15 +124,15 @@ def _work(action: Action, shop: Workshop, folder: Path, *, reads: bool) -> Work:
     )
 
 
-def _result(work: Work, shop: Workshop, stage: Stage | Together, milliseconds: int) -> ActionResult:
+def _result(work: Work, shop: Workshop, stage: Stage | Together, milliseconds: int, *, settled: bool) -> ActionResult:
     """Checks what was written and takes it into the store."""
     stage.check(work)
-    outputs = tuple((name, shop.blobs.adopt(_made(work.into / name))) for name in work.outputs)
+    outputs = tuple((name, shop.blobs.adopt(_made(work.into / name), settled=settled)) for name in work.outputs)
     shop.verified.update(digest for _, digest in outputs)
     return ActionResult(outputs=outputs, milliseconds=milliseconds)
 
 
-def _answered(result: ActionResult, answer: Answer, folder: Path, shop: Workshop) -> ActionResult:
+def _answered(result: ActionResult, answer: Answer, folder: Path, shop: Workshop, *, settled: bool) -> ActionResult:
     """The result of a provider, with its record kept in the store."""
     record = folder / RECORD
     record.write_text(answer.record, encoding="utf-8")
@@ -138,7 +141,7 @@ def _answered(result: ActionResult, answer: Answer, folder: Path, shop: Workshop
         operation=answer.operation,
         pin=answer.pin,
         charged=answer.charged,
-        record=shop.blobs.adopt(record),
+        record=shop.blobs.adopt(record, settled=settled),
     )
 
 

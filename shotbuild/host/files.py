@@ -80,8 +80,9 @@ def copy_hashed(source: Path, target: Path) -> Digest:
     return Digest(sha256=digest.hexdigest(), size=size)
 
 
-def append_line(path: Path, line: str) -> None:
-    """Adds a line to a file, durable before the call returns. A last line without its end is not glued to the new one."""
+def append_line(path: Path, line: str, *, settled: bool = True) -> None:
+    """Adds a line to a file. A last line without its end is not glued to the new one. settled: it is durable before the call
+    returns; else the caller syncs the file and its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab+") as stream:
         size = stream.seek(0, os.SEEK_END)
@@ -90,11 +91,13 @@ def append_line(path: Path, line: str) -> None:
         try:
             stream.write((b"\n" if torn else b"") + line.encode() + b"\n")
             stream.flush()
-            os.fsync(stream.fileno())
+            if settled:
+                os.fsync(stream.fileno())
         except OSError:
             os.truncate(path, size)  # half a line would be damage to everything that reads the file
             raise
-    sync_folder(path.parent)
+    if settled:
+        sync_folder(path.parent)
 
 
 class Lock:
@@ -109,6 +112,9 @@ class Lock:
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
+
+    def __del__(self) -> None:
+        self.release()
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from diskcache.core import DEFAULT_SETTINGS, METADATA
 from shotbuild.digest import canonical_line
 from shotbuild.errors import StoreError
 from shotbuild.records import ActionResult
+from shotbuild.store.interface import Row
 from shotbuild.store.rows import read_row, row_of
 
 SETTINGS: dict[str, int | str] = {
@@ -81,9 +82,14 @@ class DiskActions:
             return None  # a row of another version, or planted: as good as none
 
     def put(self, action: str, result: ActionResult, manifest: str) -> None:
-        row = row_of(result) | {"manifest": manifest}
+        self.put_all([Row(action=action, result=result, manifest=manifest)])
+
+    def put_all(self, rows: Sequence[Row]) -> None:
+        texts = {row.action: canonical_line(row_of(row.result) | {"manifest": row.manifest}) for row in rows}
         try:
-            self._cache.set(action, canonical_line(row))
+            with self._cache.transact():
+                for action, text in texts.items():
+                    self._cache.set(action, text)
         except (sqlite3.Error, Timeout, OSError) as error:
             raise StoreError("a result could not be recorded in the action cache", cause=str(error)) from error
 

@@ -4,7 +4,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from shotbuild.digest import of_file
@@ -65,12 +65,22 @@ class FolderBlobs:
     def sound(self, digest: Digest) -> bool:
         return self.has(digest) and _holds(self._place(digest), digest)
 
-    def adopt(self, file: Path) -> Digest:
+    def adopt(self, file: Path, *, settled: bool = True) -> Digest:
         digest = of_file(file)
         os.chmod(file, READ_ONLY)
-        files.sync_file(file)
-        self._enter(file, digest)
+        if settled:
+            files.sync_file(file)
+        self._enter(file, digest, settled=settled)
         return digest
+
+    def settle(self, digests: Iterable[Digest]) -> None:
+        places = [self._place(digest) for digest in dict.fromkeys(digests)]
+        for place in places:
+            files.sync_file(place)
+        for folder in dict.fromkeys(place.parent for place in places):
+            files.sync_folder(folder)
+        if places:
+            files.sync_folder(self._cas)
 
     def copy_in(self, file: Path) -> Digest:
         self._cas.mkdir(parents=True, exist_ok=True)
@@ -144,14 +154,16 @@ class FolderBlobs:
         named = NAME.fullmatch(path.name) is not None and path.parent == self._cas / path.name[:2]
         return named and stat.S_ISREG(found.st_mode)
 
-    def _enter(self, file: Path, digest: Digest) -> None:
+    def _enter(self, file: Path, digest: Digest, *, settled: bool = True) -> None:
         place = self._place(digest)
         if not place.parent.is_dir():
             place.parent.mkdir(parents=True, exist_ok=True)
-            files.sync_folder(self._cas)
+            if settled:
+                files.sync_folder(self._cas)
         # Replacing an equal blob is harmless, and heals one that was damaged.
         os.replace(file, place)
-        files.sync_folder(place.parent)
+        if settled:
+            files.sync_folder(place.parent)
 
     def _set_aside(self, digest: Digest) -> None:
         self._damaged.mkdir(parents=True, exist_ok=True)

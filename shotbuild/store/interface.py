@@ -1,10 +1,20 @@
 """The contract of a store, in words. Every implementation passes the same tests."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from shotbuild.records import ActionResult, Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What the action cache keeps of an action. action: digest of its manifest."""
+
+    action: str
+    result: ActionResult
+    manifest: str
 
 
 class BlobStore(Protocol):
@@ -26,8 +36,16 @@ class BlobStore(Protocol):
         """Reads the bytes and says whether they match; leaves them where they are. False when they are missing."""
         ...
 
-    def adopt(self, file: Path) -> Digest:
-        """Moves a finished file in, durable before the call returns; the file is gone from where it was."""
+    def adopt(self, file: Path, *, settled: bool = True) -> Digest:
+        """Moves a finished file in, durable before the call returns; the file is gone from where it was.
+
+        settled: False = it is durable once `settle` was called for it, and nothing that outlives a loss of power may name it
+        before.
+        """
+        ...
+
+    def settle(self, digests: Iterable[Digest]) -> None:
+        """Makes what was adopted durable, many at once. Errors: OSError."""
         ...
 
     def copy_in(self, file: Path) -> Digest:
@@ -65,6 +83,10 @@ class ActionCache(Protocol):
 
     def put(self, action: str, result: ActionResult, manifest: str) -> None:
         """Records a result, durable before the call returns. Errors: StoreError."""
+        ...
+
+    def put_all(self, rows: Sequence[Row]) -> None:
+        """The same for several in one commit: all of them are recorded, or none. Errors: StoreError."""
         ...
 
     def manifest(self, action: str) -> str | None:

@@ -12,6 +12,7 @@ from diskcache import Cache
 from shotbuild.errors import StoreError
 from shotbuild.records import ActionResult, Digest, Operation, Price
 from shotbuild.store.actions import SETTINGS, DiskActions
+from shotbuild.store.interface import Row
 
 RESULT = ActionResult(
     outputs=(("take.mp4", Digest(sha256="a" * 64, size=3)), ("sound.wav", Digest(sha256="b" * 64, size=0))),
@@ -35,6 +36,16 @@ def test_a_result_comes_back_as_it_was_put(tmp_path: Path) -> None:
     assert again.get("action") == RESULT
     assert again.manifest("action") == "the text"
     assert again.get("another") is None
+
+
+def test_results_of_a_group_are_all_recorded_or_none(tmp_path: Path) -> None:
+    actions = DiskActions(tmp_path / "cache")
+    good = [Row(action=name, result=RESULT, manifest="text") for name in "ab"]
+    with pytest.raises(UnicodeEncodeError):
+        actions.put_all([*good, Row(action="c", result=RESULT, manifest="\ud800")])
+    assert DiskActions(tmp_path / "cache").get("a") is None
+    actions.put_all(good)
+    assert [DiskActions(tmp_path / "cache").get(name) for name in "abc"] == [RESULT, RESULT, None]
 
 
 def test_settings_that_evict_are_written_over(tmp_path: Path) -> None:

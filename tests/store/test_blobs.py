@@ -30,6 +30,14 @@ def test_an_adopted_file_is_found_under_its_digest_and_read_only(blobs: FolderBl
     assert stat.S_IMODE(blobs.path(digest).stat().st_mode) == 0o444
 
 
+def test_what_is_settled_later_is_there_at_once_and_settled_together(blobs: FolderBlobs, tmp_path: Path) -> None:
+    digests = [blobs.adopt(written(tmp_path / name, name.encode()), settled=False) for name in "abb"]
+    assert all(blobs.sound(digest) for digest in digests)
+    blobs.settle(digests)
+    with pytest.raises(FileNotFoundError):
+        blobs.settle([*digests, Digest(sha256="0" * 64, size=3)])
+
+
 def test_copying_in_leaves_the_file(blobs: FolderBlobs, tmp_path: Path) -> None:
     file = written(tmp_path / "a", b"plate")
     digest = blobs.copy_in(file)
