@@ -107,6 +107,15 @@ def shape_of(leaf: Leaf) -> Fraction | None:
     return Fraction(look.turned[0], look.turned[1]) * aspect_of(look)
 
 
+def path_of(leaf: Leaf) -> Path:
+    return leaf.path if isinstance(leaf, Ready) else leaf.read.path
+
+
+def read_from(leaf: Leaf, path: Path) -> Leaf:
+    """The same of another file that has the same in it."""
+    return replace(leaf, path=path) if isinstance(leaf, Ready) else replace(leaf, read=replace(leaf.read, path=path))
+
+
 def has_alpha(leaf: Leaf) -> bool:
     return isinstance(leaf, Shot) and not leaf.effects and leaf.read.picture.look.alpha
 

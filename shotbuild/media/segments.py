@@ -8,12 +8,15 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeAlias, Union
 
+from shotbuild.errors import MediaError
+from shotbuild.media.alike import REMEMBERED, Files
 from shotbuild.media.encoders import MUXERS, encoder_arguments
 from shotbuild.media.filters import Stream, argv, decimal, generated, joined, source, written
-from shotbuild.media.leaves import Frame, Leaf, Wanted, frames, has_alpha, plain_look, resized, shape_of
+from shotbuild.media.leaves import Frame, Leaf, Wanted, frames, has_alpha, path_of, plain_look, read_from, resized, shape_of
 from shotbuild.media.pictures import numbered
 from shotbuild.records import Fields
 from shotbuild.units import Size, rate_text, round_half_up, timecode
@@ -126,6 +129,27 @@ def encode(ffmpeg: Path, segment: Segment, chunks: Sequence[Chunk]) -> tuple[str
     """Text files and fonts lie in the folder of each chunk, below the folder where ffmpeg runs.
 
     Errors: MediaError for sources that are too short or whose colours cannot be read."""
+    files = Files()
+    leaves = tuple((name, read_from(leaf, files.stand_in(path_of(leaf)))) for name, leaf in segment.leaves.items())
+    alike = tuple(_lettered_from(chunk, files) for chunk in chunks)
+    try:
+        return files.given_to(_alike(ffmpeg, segment.frames, segment.frame, segment.picture, leaves, alike))
+    except MediaError:
+        return _encode(ffmpeg, segment, chunks)  # it says so of the file itself
+
+
+def _lettered_from(chunk: Chunk, files: Files) -> Chunk:
+    return replace(chunk, letters=tuple(replace(letters, path=files.stand_in(letters.path)) for letters in chunk.letters))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _alike(
+    ffmpeg: Path, length: int, frame: Frame, picture: Node, leaves: tuple[tuple[str, Leaf], ...], chunks: tuple[Chunk, ...]
+) -> tuple[str, ...]:
+    return _encode(ffmpeg, Segment(frames=length, frame=frame, picture=picture, leaves=dict(leaves)), chunks)
+
+
+def _encode(ffmpeg: Path, segment: Segment, chunks: Sequence[Chunk]) -> tuple[str, ...]:
     # ffmpeg-python takes equal inputs for one, so each is told how many came before it.
     count = iter(range(sys.maxsize))
     picture = _drawn(segment.picture, segment, count)

@@ -19,11 +19,11 @@ def test_a_plain_clip_is_told_exactly(clip):
 
 
 def test_a_small_file_is_probed_once_for_its_bytes(make, tmp_path):
-    small = make("small.mp4", *PICTURE, "-frames:v", "2", *H264)
+    small = make("probe-small.mp4", *PICTURE, "-frames:v", "2", *H264)
     copy = tmp_path / "copy"
     copy.write_bytes(small.read_bytes())
     assert probe(copy).video is probe(small).video
-    copy.write_bytes(make("other.mp4", *PICTURE, "-frames:v", "3", *H264).read_bytes())
+    copy.write_bytes(make("probe-three.mp4", *PICTURE, "-frames:v", "3", *H264).read_bytes())
     assert probe(copy).video.frames == 3
 
 
