@@ -65,8 +65,8 @@ class Orders:
     terms: Callable[[Step], Terms | None]
     counter: Counter | None
     price: Callable[[Step], Price]
-    run: Callable[[Action], ActionResult]
-    run_all: Callable[[Sequence[Action]], Sequence[ActionResult | Exception]] | None = None
+    run: Callable[[Wanted], ActionResult]
+    run_all: Callable[[Sequence[Wanted]], Sequence[ActionResult | Exception]] | None = None
     record: "Callable[[Done], None]"
     keep: Callable[[Sequence[Row]], None]
     locks: Path
@@ -117,6 +117,7 @@ class _Job:
     digest: str
     lock: files.Lock | None = None
     announced: bool = False
+    wanted: Wanted | None = None
     followers: list["_Job"] = field(default_factory=list)
 
 
@@ -387,7 +388,7 @@ class _Build:
                 ended[job.digest] = error
         whole = [job for job in jobs if job.digest not in ended]
         if len(whole) > 1 and self.orders.run_all is not None:
-            results = self.orders.run_all([job.action for job in whole])
+            results = self.orders.run_all([self._wanted(job) for job in whole])
             ended.update((job.digest, result) for job, result in zip(whole, results, strict=True))
         else:
             ended.update((job.digest, self._run_one(job)) for job in whole)
@@ -395,7 +396,7 @@ class _Build:
 
     def _run_one(self, job: _Job) -> ActionResult | BaseException:
         try:
-            return self.orders.run(job.action)
+            return self.orders.run(self._wanted(job))
         except Exception as error:
             return error
 
@@ -561,7 +562,9 @@ class _Build:
         heapq.heappush(self.ready, (-step.priority, self.rank[step.name], step))
 
     def _wanted(self, job: _Job) -> Wanted:
-        return wanted(job.step, job.action, job.digest, self._digest)
+        if job.wanted is None or job.wanted.step is not job.step:
+            job.wanted = wanted(job.step, job.action, job.digest, self._digest)
+        return job.wanted
 
     def _digest(self, origin: Origin) -> Digest:
         if isinstance(origin, Output):

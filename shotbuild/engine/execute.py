@@ -2,29 +2,32 @@
 
 import os
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 
 from shotbuild.digest import of_action
 from shotbuild.errors import BytesLost, Cancelled, ShotbuildError, StoreError
 from shotbuild.host import files
+from shotbuild.plan.bind import Wanted
 from shotbuild.records import Action, ActionResult, Answer, Digest
 from shotbuild.stages.catalogue import GENERATE
 from shotbuild.stages.interface import Stage, Together, Work
 from shotbuild.store.interface import BlobStore
 
 RECORD = "provider-record.json"
+_numbers = count()
+"""Of folders: each is new in this process, and the folder of a build is that of one process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
-    """What executing needs. folder: for fresh folders, on the store's file system; verified: digests already read by
-    this build, so that a file with many readers is verified once."""
+    """What executing needs. folder: the build's own, for fresh folders, on the store's file system; verified: digests
+    already read by this build, so that a file with many readers is verified once."""
 
     blobs: BlobStore
     stage: Callable[[str], Stage]
@@ -34,38 +37,42 @@ class Workshop:
     verified: set[Digest] = field(default_factory=set)
 
 
-def execute(action: Action, shop: Workshop) -> ActionResult:
+def execute(wanted: Wanted, shop: Workshop) -> ActionResult:
     """Runs an action; its outputs are in the store when this returns, and durable once they are settled there.
     Errors: ShotbuildError of the stage or the store."""
-    return _kept(action, shop, shop.stage(action.recipe.stage).run, reads=True, settled=False)
+    run = shop.stage(wanted.action.recipe.stage).run
+    return _kept(wanted.action, wanted.key, shop, run, reads=True, settled=False)
 
 
-def execute_all(actions: Sequence[Action], shop: Workshop) -> list[ActionResult | Exception]:
+def execute_all(all_wanted: Sequence[Wanted], shop: Workshop) -> list[ActionResult | Exception]:
     """Runs actions of one batch in one go where their stage can; each has a result of its own, or its own error. What fails
     together is run one by one, so that one that cannot be made does not take the others with it."""
-    stage = shop.stage(actions[0].recipe.stage)
+    stage = shop.stage(all_wanted[0].action.recipe.stage)
     if isinstance(stage, Together):
         with suppress(Exception):  # also of a bug: it shows itself again, in the one that has it
             try:
-                return [*_kept_together(actions, shop, stage)]
+                return [*_kept_together(all_wanted, shop, stage)]
             except Cancelled as error:
-                return [error] * len(actions)
-    return [_tried(action, shop) for action in actions]
+                return [error] * len(all_wanted)
+    return [_tried(wanted, shop) for wanted in all_wanted]
 
 
-def _tried(action: Action, shop: Workshop) -> ActionResult | Exception:
+def _tried(wanted: Wanted, shop: Workshop) -> ActionResult | Exception:
     try:
-        return execute(action, shop)
+        return execute(wanted, shop)
     except Exception as error:
         return error
 
 
-def _kept_together(actions: Sequence[Action], shop: Workshop, stage: Together) -> list[ActionResult]:
+def _kept_together(all_wanted: Sequence[Wanted], shop: Workshop, stage: Together) -> list[ActionResult]:
     began = time.monotonic()
     with ExitStack() as held:
-        works = [_work(action, shop, held.enter_context(_folder(action, shop)), reads=True) for action in actions]
+        works = [
+            _work(each.action, each.key, shop, held.enter_context(_folder(each.action, shop)), reads=True)
+            for each in all_wanted
+        ]
         stage.run_all(works)
-        each = int((time.monotonic() - began) * 1000) // len(actions)
+        each = int((time.monotonic() - began) * 1000) // len(all_wanted)
         return [_result(work, shop, stage, each, settled=False) for work in works]
 
 
@@ -78,17 +85,18 @@ def receive(action: Action, shop: Workshop, file: Path, answer: Answer) -> Actio
         return answer
 
     # A take is checked by itself. What it was made from may be gone by now.
-    return _kept(action, shop, take_in, reads=action.recipe.stage != GENERATE, settled=True)
+    return _kept(action, of_action(action).sha256, shop, take_in, reads=action.recipe.stage != GENERATE, settled=True)
 
 
 def _kept(
-    action: Action, shop: Workshop, run: Callable[[Work], Answer | None], *, reads: bool, settled: bool
+    action: Action, key: str, shop: Workshop, run: Callable[[Work], Answer | None], *, reads: bool, settled: bool
 ) -> ActionResult:
-    """reads: whether its inputs are looked at; settled: whether its outputs are durable when this returns."""
+    """key: digest of the action's manifest; reads: whether its inputs are looked at; settled: whether its outputs are
+    durable when this returns."""
     stage = shop.stage(action.recipe.stage)
     began = time.monotonic()
     with _folder(action, shop) as folder:
-        work = _work(action, shop, folder, reads=reads)
+        work = _work(action, key, shop, folder, reads=reads)
         answer = run(work)
         result = _result(work, shop, stage, int((time.monotonic() - began) * 1000), settled=settled)
         return result if answer is None else _answered(result, answer, folder, shop, settled=settled)
@@ -97,8 +105,9 @@ def _kept(
 @contextmanager
 def _folder(action: Action, shop: Workshop) -> Iterator[Path]:
     """A fresh folder for one action. Errors: StoreError for what the disk refuses while it is used."""
+    folder = shop.folder / f"{action.recipe.stage}-{next(_numbers)}"
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f"{action.recipe.stage}-", dir=shop.folder))
+        folder.mkdir(mode=0o700)
     except OSError as error:
         raise StoreError("a step has no folder to work in", cause=str(error), hint=_remedy(error)) from error
     try:
@@ -108,12 +117,20 @@ def _folder(action: Action, shop: Workshop) -> Iterator[Path]:
             f"{action.recipe.stage} could not write its result", cause=str(error), hint=_remedy(error)
         ) from error
     finally:
+        _clear(folder)
+
+
+def _clear(folder: Path) -> None:
+    """Removes a folder, which is mostly empty: what was made in it is in the store."""
+    try:
+        folder.rmdir()
+    except OSError:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _work(action: Action, shop: Workshop, folder: Path, *, reads: bool) -> Work:
+def _work(action: Action, key: str, shop: Workshop, folder: Path, *, reads: bool) -> Work:
     return Work(
-        action=of_action(action).sha256,
+        action=key,
         parameters=action.recipe.parameters,
         pins=action.recipe.pins,
         inputs=verified(action, shop) if reads else {},

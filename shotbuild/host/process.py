@@ -18,6 +18,7 @@ from shotbuild.errors import Cancelled, ProcessError
 STDERR_LINES = 12
 GRACE_SECONDS = 2.0
 GLANCE_SECONDS = 0.1
+ENVIRONMENT = {b"LC_ALL": b"C", b"TZ": b"UTC", b"AV_LOG_FORCE_NOCOLOR": b"1"}
 
 
 def run(
@@ -89,8 +90,11 @@ def _start(
     piped: bool,
 ) -> subprocess.Popen[bytes]:
     # FFREPORT would make ffmpeg write a file of its own; locale and time zone must not reach any output.
-    env = {name: value for name, value in os.environ.items() if name != "FFREPORT"} if environ is None else dict(environ)
-    env |= {"LC_ALL": "C", "TZ": "UTC", "AV_LOG_FORCE_NOCOLOR": "1"} if environ is None else {}
+    env: Mapping[bytes, bytes] | Mapping[str, str] = (
+        {name: value for name, value in os.environb.items() if name != b"FFREPORT"} | ENVIRONMENT
+        if environ is None
+        else environ
+    )
     try:
         return subprocess.Popen(
             argv,
