@@ -5,12 +5,15 @@ import traceback
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import typer
+from typer.main import get_command
 
 from shotbuild import __version__
 from shotbuild.cli import console
+from shotbuild.cli.words import Command
 from shotbuild.errors import ShotbuildError
 
 DO, SEE, START, DECIDE, KEEP = "Make", "See", "Start and check", "Takes and decisions", "Keep"
@@ -54,13 +57,31 @@ GROUPS = frozenset({"store", "export"})
 """Commands that have commands of their own."""
 # A module cannot be called by a word of the language.
 MODULES = {"import": "import_"}
+HELP = (["-h"], ["--help"])
+CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
 def run(arguments: list[str]) -> None:
     """Runs one command and ends the process with its exit code."""
     console.open_streams()
     called = next((word for word in arguments if not word.startswith("-")), None)
-    _app(called)(args=arguments, prog_name="shotbuild")
+    if called is not None and called == arguments[0] and called in COMMANDS and called not in GROUPS:
+        _only(called)(args=arguments[1:], prog_name=f"shotbuild {called}")
+        return
+    app = _app(called)
+    if arguments in HELP:
+        # Typer would load pydantic to learn that this word is true.
+        group = get_command(app)
+        console.out(group.get_help(typer.Context(group, info_name="shotbuild", **group.context_settings)))
+        return
+    app(args=arguments, prog_name="shotbuild")
+
+
+def _only(called: str) -> typer.Typer:
+    """One command by itself: the others are not made for it, nor is what they have in common read."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, context_settings=CONTEXT)
+    app.command(called, cls=Command, help=COMMANDS[called][1])(_guarded(_module(called).command))
+    return app
 
 
 def _app(called: str | None) -> typer.Typer:
@@ -70,18 +91,22 @@ def _app(called: str | None) -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings=CONTEXT,
     )
     app.callback()(_root)
     for name, (panel, summary) in COMMANDS.items():
         # Only the command that was called is imported; of the others, --help needs no more than the summary.
-        module = import_module(f"shotbuild.cli.{MODULES.get(name, name)}") if name == called else None
+        module = _module(name) if name == called else None
         if module is not None and name in GROUPS:
             app.add_typer(_guarded_group(module.commands), name=name, help=summary, rich_help_panel=panel)
         else:
             function = _placeholder if module is None else module.command
             app.command(name, help=summary, rich_help_panel=panel)(_guarded(function))
     return app
+
+
+def _module(name: str) -> ModuleType:
+    return import_module(f"shotbuild.cli.{MODULES.get(name, name)}")
 
 
 def _guarded_group(commands: typer.Typer) -> typer.Typer:
