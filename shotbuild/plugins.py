@@ -4,14 +4,14 @@ Built-in stages stand in `stages.catalogue` as `module:object`, as entry points 
 needs to know a stage's version and fields, but not the libraries that it works with.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
 from shotbuild.errors import PluginError
+from shotbuild.host import installed
 from shotbuild.media.profiles import PROFILES
 from shotbuild.providers.interface import Provider
 from shotbuild.records import Profile
@@ -37,6 +37,7 @@ PROVIDERS: Mapping[str, str] = {
 }
 """Classes, made when a project names them: a plan must not wait for the price lists of services that it does not use."""
 
+GROUPS = ("shotbuild.providers", "shotbuild.stages", "shotbuild.profiles")
 Offered = TypeVar("Offered")
 
 
@@ -89,10 +90,11 @@ class Registry:
 def registry() -> Registry:
     """Errors: PluginError when two packages offer the same name, or one cannot be imported."""
     providers: dict[str, Callable[[], Provider]] = {name: partial(_provider, where) for name, where in PROVIDERS.items()}
+    points = installed.offered(*GROUPS)
     return Registry(
-        providers=Lazy(_joined("provider", providers, "shotbuild.providers", _offered)),
-        stages=_joined("stage", STAGES, "shotbuild.stages", _itself),
-        profiles=_joined("profile", PROFILES, "shotbuild.profiles", _itself),
+        providers=Lazy(_joined("provider", providers, points["shotbuild.providers"], _offered)),
+        stages=_joined("stage", STAGES, points["shotbuild.stages"], _itself),
+        profiles=_joined("profile", PROFILES, points["shotbuild.profiles"], _itself),
     )
 
 
@@ -131,12 +133,12 @@ def _itself(_: str, offered: Offered) -> Offered:
 
 
 def _joined(
-    kind: str, built_in: Mapping[str, Offered], group: str, entry: Callable[[str, Any], Offered]
+    kind: str, built_in: Mapping[str, Offered], points: Iterable[Any], entry: Callable[[str, Any], Offered]
 ) -> dict[str, Offered]:
-    """The built-in table and what packages offer under an entry point group. entry: name, object → what the table has."""
+    """The built-in table and what packages offer. points: the entry points; entry: name, object → what the table has."""
     joined = dict(built_in)
     owner = dict.fromkeys(built_in, "shotbuild")
-    for point in sorted(entry_points(group=group), key=lambda point: (point.name, point.value)):
+    for point in sorted(points, key=lambda point: (point.name, point.value)):
         package = _package(point)
         if point.name in owner:
             raise PluginError(
@@ -162,5 +164,5 @@ def load(where: str, what: str) -> Any:
         ) from error
 
 
-def _package(point: EntryPoint) -> str:
+def _package(point: Any) -> str:
     return point.dist.name if point.dist is not None else "an unknown package"

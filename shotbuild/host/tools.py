@@ -7,13 +7,13 @@ import re
 import shutil
 import tempfile
 from dataclasses import asdict
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 from shotbuild.digest import canonical, canonical_line, of_text
 from shotbuild.errors import ShotbuildError
 from shotbuild.host import files, process
+from shotbuild.host.installed import version
 from shotbuild.records import Tool
 
 VARIABLE = "SHOTBUILD_FFMPEG"
