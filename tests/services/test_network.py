@@ -297,6 +297,8 @@ def test_signatures_in_addresses_are_hidden_in_what_is_kept() -> None:
         ({"retry-after": "Fri, 20 Nov 2026 10:01:00 -0000", "date": "Fri, 20 Nov 2026 11:00:00 +0100"}, 60.0),
         ({"retry-after": "Fri, 20 Nov 2026 10:00:00 GMT", "date": "Fri, 20 Nov 2026 10:01:00 GMT"}, 0.0),
         ({"retry-after": "Fri, 20 Nov 2099 10:00:00 GMT"}, LONGEST_WAIT),
+        ({"retry-after": "Friday, 20-Nov-26 10:01:00 GMT", "date": "Fri Nov 20 10:00:00 2026"}, 60.0),
+        ({"retry-after": "Fri Nov  6 10:01:00 2026", "date": "Fri, 06 Nov 2026 10:00:00 GMT"}, 60.0),
         ({"retry-after": "Fri, 20 Nov 2026 10:01:00 GMT", "date": "today"}, None),
     ],
 )
