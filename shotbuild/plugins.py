@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Any, TypeVar
 
 from shotbuild.errors import PluginError
@@ -15,7 +16,7 @@ from shotbuild.host import installed
 from shotbuild.media.profiles import PROFILES
 from shotbuild.providers.interface import Provider
 from shotbuild.records import Profile
-from shotbuild.stages.catalogue import ASKING, STAGES, Entry
+from shotbuild.stages.catalogue import ENHANCE, GENERATE, STAGES, Entry
 from shotbuild.stages.interface import Stage
 
 PROVIDERS: Mapping[str, str] = {
@@ -76,7 +77,8 @@ class Registry:
         if name not in self.loaded:
             entry = self.stages[name]
             offered = load(entry.where, f"stage {name!r}")
-            stage: Stage = offered(self.providers) if name in ASKING else offered()
+            handed = {GENERATE: (self.providers, _probed), ENHANCE: (self.providers,)}
+            stage: Stage = offered(*handed.get(name, ()))
             if stage.version != entry.version:
                 raise PluginError(
                     f"stage {name!r} is version {stage.version}, its entry says {entry.version}",
@@ -96,6 +98,10 @@ def registry() -> Registry:
         stages=_joined("stage", STAGES, points["shotbuild.stages"], _itself),
         profiles=_joined("profile", PROFILES, points["shotbuild.profiles"], _itself),
     )
+
+
+def _probed(path: Path) -> Any:
+    return load("shotbuild.media.probe:probe", "the probe")(path)
 
 
 def _provider(where: str) -> Provider:

@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 from shotbuild.digest import canonical
 from shotbuild.errors import Cancelled, InternalError, MediaError
-from shotbuild.media.probe import probe
 from shotbuild.providers.common import length_for
 from shotbuild.providers.interface import Model, Provider, Receipt, Request, Workplace, is_local, request_fields
 from shotbuild.records import Answer, Fields, Format, Operation, fields
@@ -21,9 +22,11 @@ LONG_SECONDS, LONG_SHARE = Fraction(1, 2), Fraction(10, 100)
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """providers: by name; the first pin of the work names the one to ask."""
+    """providers: by name; the first pin of the work names the one to ask; probe: what a file is, as `media.probe` has it. It
+    is handed over, because what it loads takes longer than to start the program that makes the take."""
 
     providers: Mapping[str, Provider]
+    probe: Callable[[Path], Any]
     name: str = "generate"
     version: int = 1
 
@@ -40,7 +43,7 @@ class Generate:
         if not is_local(provider):
             self._check_length(work, request, provider.models[request.model])
             return
-        found = probe(work.into / work.outputs[0]).video
+        found = self.probe(work.into / work.outputs[0]).video
         size, rate = (found.width, found.height), found.rate
         wanted = (request.format.size.width, request.format.size.height)
         if found.frames != request.frames or size != wanted or rate != request.format.rate:
@@ -52,7 +55,7 @@ class Generate:
 
     def _check_length(self, work: Work, request: Request, model: Model) -> None:
         """Services keep to seconds, not to frames: a take may be as much shorter as a cut can fill with its last frame."""
-        found = probe(work.into / work.outputs[0]).video
+        found = self.probe(work.into / work.outputs[0]).video
         asked = length_for(model, request.seconds)
         short = max(SHORT_FRAMES / request.format.rate, asked * SHORT_SHARE)
         if not request.seconds - short <= found.seconds <= asked + max(LONG_SECONDS, asked * LONG_SHARE):
