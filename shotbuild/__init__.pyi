@@ -1,4 +1,4 @@
-from shotbuild.making import BuildOptions as BuildOptions
+from shotbuild.built import BuildOptions as BuildOptions
 from shotbuild.workspace import Workspace as Workspace
 from shotbuild.workspace import open_project as open
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from shotbuild.engine.lanes import LaneRules
-from shotbuild.engine.operations import Terms
+from shotbuild.engine.terms import Terms
 from shotbuild.plan.materials import Generator
 from shotbuild.providers.common import length_for
 from shotbuild.providers.interface import Model, Provider, Request, Service, is_service

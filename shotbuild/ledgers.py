@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from shotbuild.digest import asked_of
-from shotbuild.engine.build import Done
+from shotbuild.engine.done import Done
 from shotbuild.errors import Location, SpecError, StoreError
 from shotbuild.host import files
 from shotbuild.host.memory import stamp_of

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from shotbuild.engine.build import Done
+from shotbuild.engine.done import Done
 from shotbuild.errors import BytesLost, ShotbuildError
 from shotbuild.plan.graph import Link, Plan
 from shotbuild.records import Digest

@@ -5,81 +5,34 @@ import time
 import uuid
 from collections.abc import Callable, Collection
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from shotbuild.built import BuildOptions, Built
 from shotbuild.casting import Casting
-from shotbuild.delivery import HandedOver
-from shotbuild.engine.build import Done, Orders, Report, build
-from shotbuild.engine.estimate import Bill, bill
-from shotbuild.engine.events import Event, Failed, Linked, Skipped
+from shotbuild.engine.build import Orders, Report, build
+from shotbuild.engine.done import Done
+from shotbuild.engine.estimate import bill
+from shotbuild.engine.events import Event, Linked
 from shotbuild.engine.execute import Workshop, execute, execute_all, workplace
 from shotbuild.engine.journal import OWED, Phase
 from shotbuild.errors import BytesLost, GateError, ShotbuildError, StoreError
 from shotbuild.host.forks import cores
 from shotbuild.linking import Linker
+from shotbuild.missing import bytes_missing, paid_missing
 from shotbuild.plan.bind import Wanted
-from shotbuild.plan.graph import Link, Plan
-from shotbuild.plan.shoot import CHOOSE
+from shotbuild.plan.graph import Plan
 from shotbuild.plugins import Registry
 from shotbuild.purchasing import Lines, counter
-from shotbuild.records import Digest, Lock, Price, Project, Step, owed
+from shotbuild.records import Lock, Price, Project, Step, owed
 from shotbuild.rooms import Rooms
-from shotbuild.spec.events import paid_of, whole
 from shotbuild.spec.lockfile import FILE as LOCK_FILE
 from shotbuild.spec.lockfile import differences, extended
-from shotbuild.store.blobs import FolderBlobs
-from shotbuild.units import Money, counted
+from shotbuild.units import counted
 
 # As deep as a plan can be damaged: each pass heals what the one before found.
 HEALINGS = 12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildOptions:
-    """jobs: steps at once, None = one per core; frozen: generate nothing and hold the lock; kept_only: generate nothing;
-    strict: deliver only what is approved; max_cost: for this build; first: shots to
-    make before all others."""
-
-    jobs: int | None = None
-    frozen: bool = False
-    kept_only: bool = False
-    strict: bool = False
-    fail_fast: bool = False
-    max_cost: Money | None = None
-    first: tuple[str, ...] = ()
-
-    @property
-    def generates(self) -> bool:
-        return not (self.frozen or self.kept_only)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
-    """What a build did. ran, cached, generated: names of steps, generated among ran; linked: paths below out/ that were
-    written; present: all paths below out/ that the build answers for; results: the bytes of each of them; gates: the checks
-    that what was delivered does not pass; waived: those that the spec does without, in words; handed: where it was handed
-    over to, None = nowhere."""
-
-    ran: tuple[str, ...]
-    cached: tuple[str, ...]
-    generated: tuple[str, ...]
-    failed: tuple[Failed, ...]
-    skipped: tuple[Skipped, ...]
-    linked: tuple[str, ...]
-    present: tuple[str, ...]
-    cost: Bill
-    seconds: float
-    results: tuple[tuple[Link, Digest], ...] = ()
-    gates: tuple[GateError, ...] = ()
-    waived: tuple[str, ...] = ()
-    handed: HandedOver | None = None
-
-    @property
-    def exit_code(self) -> int:
-        errors = [*(failure.error for failure in self.failed), *self.gates]
-        return max((error.exit_code for error in errors), default=0)
 
 
 def make(
@@ -167,42 +120,6 @@ def _refusal(
 ) -> ShotbuildError | None:
     """Why a step that nobody has made may not be made. Bytes that a person chose, or paid for, are never made anew."""
     return bytes_missing(plan, wanted.step, rooms.blobs) or paid_missing(wanted, rooms) or otherwise(wanted.step)
-
-
-def paid_missing(wanted: Wanted, rooms: Rooms) -> StoreError | None:
-    """For a take that its ledger has, that was paid for, and whose bytes are not here: the same money is not spent again."""
-    if not wanted.step.generates:
-        return None
-    take = rooms.ledgers.recorded(wanted)
-    if take is None:
-        return None
-    if paid_of(whole(take)).amount == 0:
-        return None
-    how = "were damaged and set aside" if rooms.blobs.was_damaged(take.video) else "are not in the store"
-    return StoreError(
-        f"the bytes of {take.shot} t{take.number} {how}, and it was paid for",
-        location=wanted.step.location,
-        cause=f"{take.name}, {take.video.size} bytes, made {take.made}",
-        hint=f"bring them from a copy of the store with `shotbuild store check --from FOLDER`; only if there is none, "
-        f"`shotbuild reject {take.name} --why lost` has another one made, and paid for",
-    )
-
-
-def bytes_missing(plan: Plan, step: Step, blobs: FolderBlobs) -> StoreError | None:
-    """For a step that stands for chosen bytes and has no result: what is missing, and who chose it."""
-    if step.recipe.stage != CHOOSE:
-        return None
-    choice = plan.chosen[step.shots[0]]
-    assert choice.take is not None, "a chosen step stands for a take"
-    take, people = choice.take, ", ".join(dict.fromkeys(decision.by for decision in choice.decisions))
-    how = "were damaged and set aside" if blobs.was_damaged(take.video) else "are not in the store"
-    return StoreError(
-        f"the bytes of {choice.shot} t{take.number} {how}, and a take that was chosen is never made anew",
-        location=step.location,
-        cause=f"{take.name}, sha256 {take.video.sha256}, {take.video.size} bytes, {choice.how} by {people}",
-        hint=f"bring them from a copy of the store with `shotbuild store check --from FOLDER`; only if there is none, "
-        f"`shotbuild reopen {choice.shot}` lets another take stand for the shot",
-    )
 
 
 def _frozen(step: Step) -> ShotbuildError | None:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from shotbuild.digest import manifest, of_file
-from shotbuild.engine.build import Done
 from shotbuild.engine.clock import Clock, RealClock
+from shotbuild.engine.done import Done
 from shotbuild.engine.journal import Journal
 from shotbuild.errors import Location, ShotbuildError, SpecError, SpecErrors, StoreError
 from shotbuild.host import files, folders, packing

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from shotbuild.built import Built
 from shotbuild.host.memory import stamp_of
-from shotbuild.making import Built
 from shotbuild.records import Project
 from shotbuild.rooms import HIDDEN, OUT, Rooms
 from shotbuild.spec.ledger import FOLDER as LEDGERS

@@ -13,17 +13,18 @@ from fnmatch import fnmatchcase
 from functools import cached_property, partial
 from pathlib import Path
 
+from shotbuild.built import BuildOptions, Built
 from shotbuild.casting import Casting
 from shotbuild.delivery import Story, called, check_folder, delivered, judged, package, step_of
 from shotbuild.digest import canonical, recipe_fields
 from shotbuild.engine.estimate import Bill, bill, check_budget
 from shotbuild.engine.events import Event, Warned
 from shotbuild.engine.journal import Cap, Entry
-from shotbuild.engine.operations import barred
+from shotbuild.engine.terms import barred
 from shotbuild.errors import BytesLost, PlanError, ShotbuildError, SpecError, SpecErrors
 from shotbuild.host import git
-from shotbuild.making import BuildOptions, Built, bytes_missing, make, paid_missing
 from shotbuild.media.profiles import CAPPABLE, chunked, mezzanine
+from shotbuild.missing import bytes_missing, paid_missing
 from shotbuild.plan.choose import Choice
 from shotbuild.plan.expand import choose_all, expand
 from shotbuild.plan.forecast import CACHED, Forecast, forecast
@@ -33,7 +34,6 @@ from shotbuild.plan.materials import Materials
 from shotbuild.plugins import Lazy, Registry, load, registry
 from shotbuild.providers.common import table_objections
 from shotbuild.providers.interface import Model, is_service
-from shotbuild.purchasing import caps_of
 from shotbuild.records import (
     Chosen,
     Digest,
@@ -262,7 +262,8 @@ class Workspace:
 
     def _caps(self, max_cost: Money | None) -> tuple[Cap, ...]:
         """The limits that hold, each with all that counts against it."""
-        caps = caps_of(self.project, self.rooms.ledgers, self.rooms.journal, max_cost, build="")
+        caps_of = load("shotbuild.purchasing:caps_of", "the budget")
+        caps: tuple[Cap, ...] = caps_of(self.project, self.rooms.ledgers, self.rooms.journal, max_cost, build="")
         return tuple(replace(cap, spent=self.rooms.journal.owed(cap)) for cap in caps)
 
     def _foretell(self, plan: Plan, lines: Sequence[Forecast]) -> None:
@@ -511,7 +512,8 @@ class Workspace:
             self.rooms.warn(sentence)
         if not options.frozen:
             self.rooms.ledgers.enter_moves()
-        return make(
+        # What builds takes long to load, and most calls only look.
+        built: Built = load("shotbuild.making:make", "the build")(
             plan,
             self.project,
             self.rooms,
@@ -521,6 +523,7 @@ class Workspace:
             cancel or threading.Event(),
             self.hear,
         )
+        return built
 
     def _check_price(self, plan: Plan, options: BuildOptions) -> None:
         """Errors: LimitReached. What is free needs no forecast."""

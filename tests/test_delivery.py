@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
+from shotbuild.built import BuildOptions, Built
 from shotbuild.delivery import gate, put, shots_in
 from shotbuild.digest import of_file
 from shotbuild.errors import BytesLost, GateError, Location, MediaError, PlanError
 from shotbuild.host.handover import SUMS, Part
-from shotbuild.making import BuildOptions, Built
 from shotbuild.media.judge import verdicts_of
 from shotbuild.plan.graph import Link, Plan
 from shotbuild.records import Clip, Deliverable, Digest, Output, Recipe, Step, fields

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from shotbuild.built import BuildOptions
 from shotbuild.digest import derived_seed
 from shotbuild.errors import NeedsPerson, PlanError, ShotbuildError, SpecError, SpecErrors
-from shotbuild.making import BuildOptions
 from shotbuild.records import APPROVE, MOVE, NOTE, REOPEN, Decision, ShotState
 from shotbuild.rooms import Rooms
 from shotbuild.spec.events import decision_line, written

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from shotbuild.engine.build import Done
+from shotbuild.engine.done import Done
 from shotbuild.errors import BytesLost, Location, ShotbuildError
 from shotbuild.linking import Linker
 from shotbuild.plan.bind import Wanted

@@ -1,6 +1,7 @@
 """The command table, and the one place that catches errors. A command's module is imported only when it is called."""
 
 import functools
+import sys
 import traceback
 from collections.abc import Callable
 from importlib import import_module
@@ -73,7 +74,7 @@ def run(arguments: list[str]) -> None:
         # Typer would load pydantic to learn that this word is true.
         group = get_command(app)
         console.out(group.get_help(typer.Context(group, info_name="shotbuild", **group.context_settings)))
-        return
+        sys.exit(0)
     app(args=arguments, prog_name="shotbuild")
 
 

@@ -3,9 +3,9 @@
 import threading
 from pathlib import Path
 
+from shotbuild.built import BuildOptions
 from shotbuild.cli.making import money, shown
 from shotbuild.cli.options import FailFast, First, Frozen, Jobs, JsonOption, MaxCost, ProjectOption, Targets
-from shotbuild.making import BuildOptions
 
 
 def command(

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from shotbuild.built import BuildOptions, Built
 from shotbuild.cli import console
 from shotbuild.cli.making import money, shown
 from shotbuild.cli.options import (
@@ -23,7 +24,6 @@ from shotbuild.cli.options import (
 )
 from shotbuild.errors import ShotbuildError
 from shotbuild.host.handover import SUMS
-from shotbuild.making import BuildOptions, Built
 from shotbuild.units import counted
 from shotbuild.workspace import Workspace
 

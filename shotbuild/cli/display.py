@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from shotbuild.built import Built
 from shotbuild.cli import console
 from shotbuild.engine.events import (
     Event,
@@ -20,7 +21,6 @@ from shotbuild.engine.events import (
     Warned,
 )
 from shotbuild.errors import printable, render
-from shotbuild.making import Built
 
 
 class Display(Protocol):

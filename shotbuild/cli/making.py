@@ -11,12 +11,12 @@ from pathlib import Path
 from types import FrameType
 
 from shotbuild import uptodate
+from shotbuild.built import Built
 from shotbuild.cli import console
 from shotbuild.cli.display import Display, JsonLines, Plain, summary_json, summary_text
 from shotbuild.engine.estimate import bill
 from shotbuild.engine.events import Event, Started, Warned
 from shotbuild.errors import PlanError, ShotbuildError, printable
-from shotbuild.making import Built
 from shotbuild.rooms import HIDDEN
 from shotbuild.units import Money, parse_money
 from shotbuild.workspace import Workspace, open_project

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
+from shotbuild.built import BuildOptions
 from shotbuild.cli import console
 from shotbuild.cli.making import shown
 from shotbuild.cli.options import By, ProjectOption, Why
-from shotbuild.making import BuildOptions
 from shotbuild.takes.restore import Restored, restore
 from shotbuild.workspace import open_project
 

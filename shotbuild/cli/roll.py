@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
+from shotbuild.built import BuildOptions, Built
 from shotbuild.cli import console
 from shotbuild.cli.making import money, shown
 from shotbuild.cli.options import FailFast, Jobs, JsonOption, MaxCost, ProjectOption, Shots
-from shotbuild.making import BuildOptions, Built
 from shotbuild.takes.names import shots_meant
 from shotbuild.workspace import Workspace
 

@@ -22,9 +22,10 @@ from typing import Any
 
 from shotbuild.digest import manifest, of_text
 from shotbuild.engine.clock import Clock, RealClock
+from shotbuild.engine.done import Done
 from shotbuild.engine.events import Event, Failed, Finished, Planned, Replaced, Skipped, Started, Waiting, Warned
-from shotbuild.engine.operations import Bought, Counter, Operations, Purchase, Terms
-from shotbuild.engine.recording import Recorded, Recorder
+from shotbuild.engine.operations import Bought, Counter, Operations, Purchase
+from shotbuild.engine.terms import Terms
 from shotbuild.errors import (
     Cancelled,
     DailyCap,
@@ -65,10 +66,10 @@ class Orders:
     terms: Callable[[Step], Terms | None]
     counter: Counter | None
     price: Callable[[Step], Price]
-    run: Callable[[Wanted], ActionResult]
-    run_all: Callable[[Sequence[Wanted]], Sequence[ActionResult | Exception]] | None = None
-    record: "Callable[[Done], None]"
-    keep: Callable[[Sequence[Row]], None]
+    run: Callable[[Action], ActionResult]
+    run_all: Callable[[Sequence[Action]], Sequence[ActionResult | Exception]] | None = None
+    record: Callable[[Done], None]
+    actions: ActionCache
     locks: Path
     jobs: int
     refuse: Callable[[Wanted], ShotbuildError | None]
@@ -76,28 +77,6 @@ class Orders:
     cancel: threading.Event
     hear: Callable[[Event], None]
     clock: Clock = field(default_factory=RealClock)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
-    """A step with its result. ran: executed in this build."""
-
-    wanted: Wanted
-    result: ActionResult
-    ran: bool
-
-    @property
-    def step(self) -> Step:
-        return self.wanted.step
-
-    @property
-    def key(self) -> str:
-        """The digest of its action's manifest."""
-        return self.wanted.key
-
-    @property
-    def action(self) -> Action:
-        return self.wanted.action
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

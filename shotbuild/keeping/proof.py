@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from shotbuild.built import BuildOptions
 from shotbuild.digest import of_file
 from shotbuild.engine.events import Event
 from shotbuild.errors import ShotbuildError, SpecErrors, StoreError
 from shotbuild.keeping.archive import ABOUT, Content, read_about
 from shotbuild.keeping.crate import Contents, unpack
-from shotbuild.making import BuildOptions
 from shotbuild.rooms import OUT
 from shotbuild.workspace import Workspace
 

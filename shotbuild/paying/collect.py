@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from shotbuild.digest import manifest
-from shotbuild.engine.build import Done
+from shotbuild.engine.done import Done
 from shotbuild.engine.execute import Workshop, workplace
 from shotbuild.engine.journal import OPEN, Entry, Phase
 from shotbuild.engine.operations import Bought, Counter, Operations, Purchase, StillRunning

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from shotbuild.built import BuildOptions, Built
 from shotbuild.engine.events import Event, Failed, Finished, Started
 from shotbuild.errors import Cancelled, MediaError
-from shotbuild.making import BuildOptions, Built
 from shotbuild.records import Fields
 from shotbuild.stages.interface import Work
 from tests.fakes import Count, FakeStage, fake_workspace, write_project

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from shotbuild.built import BuildOptions
 from shotbuild.engine.events import Event, Finished, Skipped, Started
 from shotbuild.errors import LimitReached, PlanError, SpecErrors
 from shotbuild.ledgers import result_of
-from shotbuild.making import BuildOptions
 from shotbuild.records import Price
 from shotbuild.units import Money
 from tests.fakes import SMALL, TOOL, Count, FakeProvider, fake_workspace, write_project

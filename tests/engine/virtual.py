@@ -20,8 +20,9 @@ from shotbuild.digest import of_text
 from shotbuild.engine.events import Event
 from shotbuild.engine.journal import Cap, Journal
 from shotbuild.engine.lanes import LaneRules
-from shotbuild.engine.operations import Bought, Counter, Operations, Purchase, Terms
+from shotbuild.engine.operations import Bought, Counter, Operations, Purchase
 from shotbuild.engine.saved import saved
+from shotbuild.engine.terms import Terms
 from shotbuild.errors import FateUnknown, Location, ProviderError, ProviderUnavailable, RateLimited, VendorFault
 from shotbuild.host.wire import Part, Payment, Reply
 from shotbuild.plan.bind import Wanted

@@ -14,9 +14,10 @@ from typing import Any
 import shotbuild.host.network
 import shotbuild.media.probe
 import shotbuild.stages.generate
+from shotbuild.built import BuildOptions
 from shotbuild.engine.clock import RealClock
 from shotbuild.engine.events import Event, Failed, Finished, Found, Skipped, Started, Warned
-from shotbuild.making import BuildOptions, make
+from shotbuild.making import make
 from shotbuild.plugins import Registry, registry
 from shotbuild.providers.kling import Kling
 from shotbuild.providers.replicate import Replicate

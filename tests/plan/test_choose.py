@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from shotbuild.built import BuildOptions
 from shotbuild.digest import derived_seed
 from shotbuild.errors import GateError, LimitReached, NeedsPerson, PlanError, SpecErrors, StoreError
-from shotbuild.making import BuildOptions
 from shotbuild.plan.choose import APPROVED, MISSING, NEWEST, PICKED, Choice, Current, choose
 from shotbuild.plan.graph import URGENT, first
 from shotbuild.records import APPROVE, PICK, REJECT, Price, ShotState, Take

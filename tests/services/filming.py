@@ -11,11 +11,11 @@ from typing import Any
 
 import msgspec
 
+from shotbuild.built import Built
 from shotbuild.engine.clock import RealClock
 from shotbuild.engine.events import Event
 from shotbuild.engine.journal import Entry
 from shotbuild.errors import ShotbuildError, render
-from shotbuild.making import Built
 from shotbuild.plugins import Registry, registry
 from shotbuild.records import Project, Take
 from shotbuild.rooms import Rooms

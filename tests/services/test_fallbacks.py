@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from shotbuild.built import BuildOptions
 from shotbuild.engine.events import Replaced
 from shotbuild.engine.journal import Phase
 from shotbuild.errors import GateError, KeyRefused
-from shotbuild.making import BuildOptions
 from shotbuild.paying.cancel import cancel
 from shotbuild.purchasing import Lines
 from tests.servers import kling, runway

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from shotbuild.built import BuildOptions
 from shotbuild.errors import PlanError
-from shotbuild.making import BuildOptions
 from shotbuild.plan.choose import Choice
 from shotbuild.records import RESTORE, ShotState
 from shotbuild.takes import decide

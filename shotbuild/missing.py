@@ -1,0 +1,46 @@
+"""Bytes that are not in the store and are not made anew: a person chose them, or they were paid for."""
+
+from shotbuild.errors import StoreError
+from shotbuild.plan.bind import Wanted
+from shotbuild.plan.graph import Plan
+from shotbuild.plan.shoot import CHOOSE
+from shotbuild.records import Step
+from shotbuild.rooms import Rooms
+from shotbuild.spec.events import paid_of, whole
+from shotbuild.store.blobs import FolderBlobs
+
+
+def paid_missing(wanted: Wanted, rooms: Rooms) -> StoreError | None:
+    """For a take that its ledger has, that was paid for, and whose bytes are not here: the same money is not spent again."""
+    if not wanted.step.generates:
+        return None
+    take = rooms.ledgers.recorded(wanted)
+    if take is None:
+        return None
+    if paid_of(whole(take)).amount == 0:
+        return None
+    how = "were damaged and set aside" if rooms.blobs.was_damaged(take.video) else "are not in the store"
+    return StoreError(
+        f"the bytes of {take.shot} t{take.number} {how}, and it was paid for",
+        location=wanted.step.location,
+        cause=f"{take.name}, {take.video.size} bytes, made {take.made}",
+        hint=f"bring them from a copy of the store with `shotbuild store check --from FOLDER`; only if there is none, "
+        f"`shotbuild reject {take.name} --why lost` has another one made, and paid for",
+    )
+
+
+def bytes_missing(plan: Plan, step: Step, blobs: FolderBlobs) -> StoreError | None:
+    """For a step that stands for chosen bytes and has no result: what is missing, and who chose it."""
+    if step.recipe.stage != CHOOSE:
+        return None
+    choice = plan.chosen[step.shots[0]]
+    assert choice.take is not None, "a chosen step stands for a take"
+    take, people = choice.take, ", ".join(dict.fromkeys(decision.by for decision in choice.decisions))
+    how = "were damaged and set aside" if blobs.was_damaged(take.video) else "are not in the store"
+    return StoreError(
+        f"the bytes of {choice.shot} t{take.number} {how}, and a take that was chosen is never made anew",
+        location=step.location,
+        cause=f"{take.name}, sha256 {take.video.sha256}, {take.video.size} bytes, {choice.how} by {people}",
+        hint=f"bring them from a copy of the store with `shotbuild store check --from FOLDER`; only if there is none, "
+        f"`shotbuild reopen {choice.shot}` lets another take stand for the shot",
+    )
