@@ -35,7 +35,7 @@ def _value(parameter: Parameter, said: Any) -> Any:
         return UNFIT if parameter.default is Parameter.empty else parameter.default
     kind, option = parameter.annotation, None
     if get_origin(kind) is Annotated:
-        kind, option = get_args(kind)
+        kind, option, *_ = get_args(kind)
     if type(None) in get_args(kind):
         kind = next(each for each in get_args(kind) if each is not type(None))
     match said:
@@ -54,5 +54,5 @@ def _value(parameter: Parameter, said: Any) -> Any:
 
 
 def _within(number: int, option: Any) -> bool:
-    least, most = option.min, option.max
+    least, most = getattr(option, "min", None), getattr(option, "max", None)
     return (least is None or least <= number) and (most is None or number <= most)
