@@ -25,6 +25,7 @@ from shotbuild.engine.clock import Clock, RealClock
 from shotbuild.engine.done import Done
 from shotbuild.engine.events import Event, Failed, Finished, Planned, Replaced, Skipped, Started, Waiting, Warned
 from shotbuild.engine.operations import Bought, Counter, Operations, Purchase
+from shotbuild.engine.recording import Recorded, Recorder
 from shotbuild.engine.terms import Terms
 from shotbuild.errors import (
     Cancelled,
@@ -66,10 +67,10 @@ class Orders:
     terms: Callable[[Step], Terms | None]
     counter: Counter | None
     price: Callable[[Step], Price]
-    run: Callable[[Action], ActionResult]
-    run_all: Callable[[Sequence[Action]], Sequence[ActionResult | Exception]] | None = None
+    run: Callable[[Wanted], ActionResult]
+    run_all: Callable[[Sequence[Wanted]], Sequence[ActionResult | Exception]] | None = None
     record: Callable[[Done], None]
-    actions: ActionCache
+    keep: Callable[[Sequence[Row]], None]
     locks: Path
     jobs: int
     refuse: Callable[[Wanted], ShotbuildError | None]

@@ -8,9 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from shotbuild.digest import CHUNK
 from shotbuild.records import Digest
@@ -122,18 +120,18 @@ class Lock:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Waits until this process alone holds the lock file; the system lets go of it when a process dies."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _filelock().FileLock(path):
-        yield
-
-
-def try_lock(path: Path) -> Any:
-    """Takes the lock file now, or gives None when another process has it. The caller releases it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = _filelock().FileLock(path)
+    lock = _lock(path, fcntl.LOCK_EX)
     try:
-        lock.acquire(blocking=False)
-    except _filelock().Timeout:
+        yield
+    finally:
+        lock.release()
+
+
+def try_lock(path: Path) -> Lock | None:
+    """Takes the lock file now, or gives None when somebody else has it. The caller releases it."""
+    try:
+        return _lock(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         return None
 
 
@@ -160,11 +158,6 @@ def _lock_file(path: Path) -> int:
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
         return os.open(path, flags, 0o644)
-
-
-def _filelock() -> Any:
-    # Loaded with the first lock: it takes as long as to read a small project, and who only looks locks nothing.
-    return import_module("filelock")
 
 
 def _copy_in_kernel(reader: int, writer: int) -> bool:
