@@ -81,9 +81,10 @@ class Ledgers:
         """The files that were written to here → their stamps then."""
 
     def follow(self, shots: Iterable[Shot]) -> None:
-        """Told once, before the first question: the project's shots, of which some moved."""
+        """Told before the first question: the project's shots, of which some moved."""
         self._shots = {shot.name: shot.location for shot in shots}
         self._moved = {shot.name: shot.moved for shot in shots if shot.moved is not None}
+        self._states.clear()
 
     def of(self, shot: str) -> ShotState:
         """What a shot's ledger comes to. Errors: SpecErrors at damaged lines; SpecError for a move that cannot be."""

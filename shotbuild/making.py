@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from shotbuild.ahead import Ahead
 from shotbuild.built import BuildOptions, Built
 from shotbuild.casting import Casting
 from shotbuild.engine.build import Orders, Report, build
@@ -44,8 +45,11 @@ def make(
     options: BuildOptions,
     cancel: threading.Event,
     hear: Callable[[Event], None],
+    ahead: Ahead | None = None,
 ) -> Built:
-    """Brings a plan to results. casting: who makes which shot. Errors: GateError for the lock; KeyboardInterrupt passes."""
+    """Brings a plan to results. casting: who makes which shot; ahead: what was begun before the plan was known.
+
+    Errors: GateError for the lock; KeyboardInterrupt passes."""
     began = time.monotonic()
     holder = "a frozen build" if options.frozen else "a strict delivery" if options.strict else None
     hold_lock(rooms, casting.resolved(rooms.tools(project)), holder)
@@ -56,7 +60,7 @@ def make(
             workplace(rooms.folder("work"), rooms.folder("locks")) as folder,
             Linker(plan, partial(rooms.link, hard=project.settings.link == "hardlink", folder=folder)) as linker,
         ):
-            run = partial(_run, plan, project, rooms, registry, casting, options, cancel, hear, build_id, folder)
+            run = partial(_run, plan, project, rooms, registry, casting, options, cancel, hear, build_id, folder, ahead)
             report = run(refuse, linker.begin)
             placed = linker.end({done.step.name for done in report.done})
             for _ in range(HEALINGS):
@@ -184,6 +188,7 @@ def _run(
     hear: Callable[[Event], None],
     build_id: str,
     folder: Path,
+    ahead: Ahead | None,
     refuse: Callable[[Wanted], ShotbuildError | None],
     then: Callable[[Done], None],
 ) -> Report:
@@ -214,11 +219,12 @@ def _run(
             terms=casting.terms,
             counter=desk,
             price=casting.price,
-            run=lambda wanted: execute(wanted, shop),
+            run=partial(execute, shop=shop) if ahead is None else partial(ahead.run, run=partial(execute, shop=shop)),
             run_all=lambda wanted: execute_all(wanted, shop),
             record=settled,
             keep=rooms.keep,
             locks=rooms.folder("locks"),
+            held=_nothing_held if ahead is None else ahead.lock,
             jobs=options.jobs or cores(),
             refuse=refuse,
             fail_fast=options.fail_fast,
@@ -230,6 +236,10 @@ def _run(
             return build(plan, orders)
         finally:
             rooms.ledgers.settle()
+
+
+def _nothing_held(_: str) -> None:
+    return None
 
 
 def _entered(rooms: Rooms, fetched: Collection[str], done: Done) -> None:

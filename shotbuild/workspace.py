@@ -7,12 +7,13 @@ project.deliver()
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property, partial
 from pathlib import Path
 
+from shotbuild.ahead import Ahead
 from shotbuild.built import BuildOptions, Built
 from shotbuild.casting import Casting
 from shotbuild.delivery import Story, called, check_folder, delivered, judged, package, step_of
@@ -113,6 +114,7 @@ class Workspace:
         self.hear = hear
         self.rooms = rooms or Rooms(root, lambda message: hear(Warned(message=message)))
         self._offered = offered
+        self._ahead: Ahead | None = None
 
     @cached_property
     def registry(self) -> Registry:
@@ -316,6 +318,8 @@ class Workspace:
         if to is not None:
             check_folder(to, self.rooms.root)  # before anything is made, and paid for
         plan = self._deliverables(targets, only)
+        if not targets and not only:
+            self.rooms.kept.show(shot for step in plan.steps for shot in step.shots)
         choices = self._choices(plan)
         _refuse(disputed(choices))
         if options.strict:
@@ -501,6 +505,35 @@ class Workspace:
 
     # --- making -------------------------------------------------------------------------------------------------------
 
+    @contextmanager
+    def early(self, options: BuildOptions, cancel: threading.Event, *, deliver: bool = False) -> Iterator[None]:
+        """Around a build, or a delivery, of everything, from before the project is loaded: where only few shots were edited
+        since the last one, their takes are begun while the rest is looked at. cancel: that of the build."""
+        if options.generates and not options.strict and not options.first and self._offered is None:
+            with suppress(ShotbuildError):  # who loads all of it tells what is wrong
+                self._ahead = self._begun(options, cancel, deliver=deliver)
+        try:
+            yield
+        finally:
+            if self._ahead is not None:
+                self._ahead.close()
+                self._ahead = None
+
+    def _begun(self, options: BuildOptions, cancel: threading.Event, *, deliver: bool) -> Ahead | None:
+        project = spec.edited(self.rooms.root, self.tables, self.rooms.kept)
+        if project is None or any(shot.moved for shot in project.shots):
+            return None
+        if deliver:
+            shown = self.rooms.kept.shown or frozenset()
+            project = replace(project, shots=tuple(shot for shot in project.shots if shot.name in shown))
+        self.rooms.ledgers.follow(project.shots)
+        plan = self.plan_of(project, self.rooms.tool(project).pin)
+        _refuse(too_many(plan.steps, self.rooms.ledgers.of, project.budget.takes_per_shot, partial(self._unmade, plan)))
+        ahead: Ahead | None = load("shotbuild.early:begin", "the build")(
+            plan, project, self.rooms, self.registry, cancel, options.jobs
+        )
+        return ahead
+
     def _build(self, plan: Plan, options: BuildOptions, cancel: threading.Event | None) -> Built:
         plan = first(plan, options.first)
         _refuse(disputed(self._choices(plan)))
@@ -522,6 +555,7 @@ class Workspace:
             options,
             cancel or threading.Event(),
             self.hear,
+            self._ahead,
         )
         return built
 

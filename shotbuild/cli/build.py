@@ -3,9 +3,10 @@
 import threading
 from pathlib import Path
 
-from shotbuild.built import BuildOptions
+from shotbuild.built import BuildOptions, Built
 from shotbuild.cli.making import money, shown
 from shotbuild.cli.options import FailFast, First, Frozen, Jobs, JsonOption, MaxCost, ProjectOption, Targets
+from shotbuild.workspace import Workspace
 
 
 def command(
@@ -19,4 +20,11 @@ def command(
     json: JsonOption = False,
 ) -> int:
     options = BuildOptions(jobs=jobs, frozen=frozen, fail_fast=fail_fast, max_cost=money(max_cost), first=tuple(first or ()))
-    return shown(project, lambda workspace: workspace.build(targets or [], options, threading.Event()), json=json)
+    cancel = threading.Event()
+
+    def work(workspace: Workspace) -> Built:
+        return workspace.build(targets or [], options, cancel)
+
+    if targets:
+        return shown(project, work, json=json)
+    return shown(project, work, json=json, early=lambda workspace: workspace.early(options, cancel))

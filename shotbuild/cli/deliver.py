@@ -46,15 +46,19 @@ def command(
         jobs=jobs, frozen=frozen, strict=strict, fail_fast=fail_fast, max_cost=money(max_cost), first=tuple(first or ())
     )
     ended: list[Built] = []
+    cancel = threading.Event()
 
     def work(workspace: Workspace) -> Built:
-        built = workspace.deliver(targets or [], options, threading.Event(), only=only or (), to=to, force=force)
+        built = workspace.deliver(targets or [], options, cancel, only=only or (), to=to, force=force)
         ended.append(built)
         if json:
             _events(built)
         return built
 
-    code = shown(project, work, json=json)
+    if targets or only or to:
+        code = shown(project, work, json=json)
+    else:
+        code = shown(project, work, json=json, early=lambda workspace: workspace.early(options, cancel, deliver=True))
     for built in ended:
         if not json:
             _tell(built, project, to)

@@ -4,7 +4,7 @@ import gc
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -24,8 +24,15 @@ from shotbuild.workspace import Workspace, open_project
 NOTHING = Built(ran=(), cached=(), generated=(), failed=(), skipped=(), linked=(), present=(), cost=bill(()), seconds=0.0)
 
 
-def shown(project: Path, work: Callable[[Workspace], Built], *, json: bool) -> int:
-    """Opens the project, shows what is made of it as it goes, sums it up; gives the exit code."""
+def shown(
+    project: Path,
+    work: Callable[[Workspace], Built],
+    *,
+    json: bool,
+    early: Callable[[Workspace], AbstractContextManager[None]] = lambda _: nullcontext(),
+) -> int:
+    """Opens the project, shows what is made of it as it goes, sums it up; gives the exit code. early: `Workspace.early`,
+    where everything is meant."""
     try:
         display = _display(json=json)
         warnings: list[str] = []
@@ -41,9 +48,10 @@ def shown(project: Path, work: Callable[[Workspace], Built], *, json: bool) -> i
         workspace = open_project(project, hear)
         hidden = workspace.rooms.root / HIDDEN
         began = uptodate.Began(str(workspace.rooms.hidden) if hidden.exists() else None)
-        _ = workspace.project  # errors in specs are told before a display is drawn
-        with display, terminable():
-            built = work(workspace)
+        with terminable(), early(workspace):
+            _ = workspace.project  # errors in specs are told before a display is drawn
+            with display:
+                built = work(workspace)
     except ShotbuildError as error:
         if json:
             console.line({"event": "error", "errors": console.problems(error)})

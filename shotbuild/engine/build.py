@@ -57,7 +57,8 @@ class Orders:
     many that takes at once; terms: of a step that asks a service, None = it does not; counter: where those are bought;
     price: what one run of a step costs; run: executes one action; run_all: those of one batch at once, None = one by one;
     refuse: why a missing step may not be made; keep: puts results on disk, all or none, called in another thread; record:
-    told of each step with its result, before anyone else; locks: folder of lock files; jobs: how many run at once.
+    told of each step with its result, before anyone else; locks: folder of lock files; held: the lock of an action that
+    somebody of this process has begun already, which is handed over; jobs: how many run at once.
     """
 
     source: Callable[[SourceFile], Digest]
@@ -72,6 +73,7 @@ class Orders:
     record: Callable[[Done], None]
     keep: Callable[[Sequence[Row]], None]
     locks: Path
+    held: Callable[[str], files.Lock | None] = lambda _: None
     jobs: int
     refuse: Callable[[Wanted], ShotbuildError | None]
     fail_fast: bool
@@ -291,7 +293,7 @@ class _Build:
 
     def _held(self, job: _Job) -> bool:
         """Takes the lock of a job; what another process holds is looked at again soon, what it has made is taken."""
-        lock = files.try_lock(self.orders.locks / f"{job.digest}.lock")
+        lock = self.orders.held(job.digest) or files.try_lock(self.orders.locks / f"{job.digest}.lock")
         if lock is None:
             if not job.announced:
                 self.orders.hear(Waiting(step=job.step))
