@@ -21,8 +21,8 @@ from bench import delivery, ledgers, page, season, services, tools
 from bench.report import tell
 
 EPILOG = """Tools beside shotbuild are found in its environment or on PATH: ninja, make, doit, snakemake, dvc. Those that are
-not installed are left out. Progress is said on stderr. The season takes about an hour and a half, its --quick form less than
-two minutes."""
+not installed are left out. Progress is said on stderr. The season takes about an hour, its --quick form less than two
+minutes on a quiet machine."""
 PROJECT = "shotbuild: 1\nproject: bench\nformat: {{size: {size}, rate: 24}}\ndefaults: {{duration: {duration}}}\n"
 
 

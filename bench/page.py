@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import growth, light, season, tools, verdict
-from bench.report import Report
+from bench.report import Report, tell
 
 SPEED = Path(__file__).parents[1] / "docs/speed.md"
 HEAD = """# How fast
@@ -33,8 +33,8 @@ made by hand and taken over (`snakemake --touch`, `dvc commit`): "not run".
 def season_of(
     folder: Path, runs: int, sizes: Sequence[int], growing: Sequence[int], most: dict[str, int], *, quick: bool, write: bool
 ) -> bool:
-    """Tables of `season`, printed. sizes: shots of each table; growing: of the growth curve; write: into docs/speed.md too.
-    Returns whether every count was right."""
+    """Tables of `season`, printed. sizes: shots of each table; growing: of the growth curve; write: into docs/speed.md too,
+    if nothing was wrong. Returns whether every count was right."""
     load = os.getloadavg()[0]
     report = Report()
     light.starts(folder, runs if quick else 2 * runs, report)
@@ -49,7 +49,9 @@ def season_of(
         report.say("\nWRONG:\n")
         for fault in report.faults:
             report.say(f"- {fault}")
-    if write:
+    if write and report.faults:
+        tell(f"{SPEED.name} is left as it was")
+    elif write:
         machine = f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}"
         head = HEAD.format(date=time.strftime("%Y-%m-%d"), machine=machine, load=load, versions=", ".join(tools.versions()))
         SPEED.write_text(head + "\n".join([*report.lines, ""]))

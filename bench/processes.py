@@ -21,6 +21,10 @@ with open(sys.argv[1], "w") as stream:
 """
 
 
+class Failed(SystemExit):
+    """A program ended with an error; nobody who does not expect that goes on."""
+
+
 @dataclass(frozen=True)
 class Used:
     """began: nanoseconds since 1970; wall, cpu: seconds, cpu with all its children; peak: MB, of the largest process;
@@ -35,7 +39,7 @@ class Used:
 
 
 def run(words: Sequence[str], folder: Path, env: Mapping[str, str] | None = None) -> Used:
-    """words: begin with a path. env: what it sees besides. Ends the bench when it fails."""
+    """words: begin with a path. env: what it sees besides. Errors: Failed."""
     with tempfile.NamedTemporaryFile("r") as told:
         done = subprocess.run(
             [sys.executable, "-I", "-S", "-c", START, told.name, *words],
@@ -43,6 +47,6 @@ def run(words: Sequence[str], folder: Path, env: Mapping[str, str] | None = None
         )  # fmt: skip
         fields = told.read().split()
     if not fields or fields[4] != "0":
-        raise SystemExit(f"{' '.join(words)[:300]} failed in {folder}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+        raise Failed(f"{' '.join(words)[:300]} failed in {folder}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     wall, cpu, peak = int(fields[1]) / 1e9, float(fields[2]), int(fields[3]) / 1024
     return Used(began=int(fields[0]), wall=wall, cpu=cpu, peak=peak, out=done.stdout, err=done.stderr)

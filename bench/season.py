@@ -126,8 +126,16 @@ def measure(folder: Path, shots: int, runs: int, report: Report, most: dict[str,
     for name, entry in wanted:
         tell(f"{shots} shots: {name} makes everything")
         tool = entry.make(folder, shots)
-        rows[name] = {"cold, a step": prepare(report, tool, entry), "cold: steps": str(tool.programs[0])}
-        tool.run()  # whoever looks twice before it is sure has looked
+        try:
+            rows[name] = {"cold, a step": prepare(report, tool, entry), "cold: steps": str(tool.programs[0])}
+            tool.run()  # whoever looks twice before it is sure has looked
+        except processes.Failed as error:
+            # The others are worth an hour of measuring all the same.
+            report.faults.append(f"{name}, {shots} shots: {error}")
+            rows.pop(name, None)
+            if name == "shotbuild":
+                raise
+            continue
         made.append(tool)
     interleaved(report, made, rows, runs, 1 if quick else (runs + 1) // 2)
     for tool in made:
@@ -142,7 +150,8 @@ def measure(folder: Path, shots: int, runs: int, report: Report, most: dict[str,
     report.table(title, heads, {"*needed*": _needed(), **rows})
     left = {name: most.get(name, entry.most) for name, entry in TOOLS.items() if name not in rows}
     for name, limit in left.items():
-        report.say(f"\n{name}: " + ("not installed." if limit >= shots else f"run up to {limit} shots only."))
+        why = f"run up to {limit} shots only" if limit < shots else "failed" if TOOLS[name].there() else "not installed"
+        report.say(f"\n{name}: {why}.")
 
 
 def interleaved(report: Report, made: Sequence[Tool], rows: dict[str, dict[str, str]], runs: int, few: int) -> None:
