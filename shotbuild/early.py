@@ -45,7 +45,7 @@ def begin(
             lock = files.try_lock(rooms.folder("locks") / f"{each.key}.lock")
             if lock is not None:
                 begun[each.key] = Begun(pool.submit(_make, each, rooms, shop), lock)
-        return Ahead(begun, stack.pop_all(), cancel)
+        return Ahead(begun, stack.pop_all(), cancel) if begun else None
 
 
 def _missing(step: Step, plan: Plan, rooms: Rooms, casting: Casting) -> Wanted | None:
