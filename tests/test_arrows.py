@@ -19,6 +19,8 @@ PROJECT = (
     "revision",
     "linking",
     "making",
+    "early",
+    "ahead",
     "built",
     "missing",
     "traces",
