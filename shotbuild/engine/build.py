@@ -385,15 +385,17 @@ class _Build:
     def _collect(self) -> None:
         """Waits for something to end, or for the time of something to come, and takes in all that has ended."""
         clock, operations = self.orders.clock, self.operations
+        settled = self._settle_recorded()
         calling = operations is not None and operations.calling
         if self.running or self.contended or self.recording or self._buying:
             due = [clock.now() + CONTENDED_SECONDS] if self.contended else []
             if operations is not None and (next_ := operations.due()) is not None:
                 due.append(next_)
-            future = clock.wait(self.ended, min(due, default=None), running=bool(self.running or self.recording) or calling)
-            while future is not None:
-                self._take_in(future)
-                future = None if self.ended.empty() else self.ended.get_nowait()
+            busy = bool(self.running or self.recording) or calling
+            future = None if settled else clock.wait(self.ended, min(due, default=None), running=busy)
+            while future is not None or not self.ended.empty():
+                self._take_in(self.ended.get_nowait() if future is None else future)
+                future = None
             self.recorder.begin()
         if operations is not None:
             for bought in operations.turn():
@@ -406,7 +408,7 @@ class _Build:
             self.operations.returned(future)
             return
         if self.recorder.owns(future):
-            self._settle_recorded()
+            self.recorded += self.recorder.take()
             return
         jobs = self.running.pop(future)
         for job in jobs:
@@ -456,15 +458,18 @@ class _Build:
         self.recording[job.digest] = job
         self.recorder.add(job, row)
 
-    def _settle_recorded(self) -> None:
-        self.recorded += self.recorder.take()
-        while self.recorded:
-            each = self.recorded.popleft()
-            del self.recording[each.job.digest]
-            if each.error is None:
-                self._finish_all(each.job, each.row.result, ran=True)
-            else:
-                self._end(each.job, each.error if isinstance(each.error, ShotbuildError) else _bug(each.error))
+    def _settle_recorded(self) -> bool:
+        """One of those that are on disk, and whether there was one: between two of them, workers that have nothing to do are
+        given something."""
+        if not self.recorded:
+            return False
+        each = self.recorded.popleft()
+        del self.recording[each.job.digest]
+        if each.error is None:
+            self._finish_all(each.job, each.row.result, ran=True)
+        else:
+            self._end(each.job, each.error if isinstance(each.error, ShotbuildError) else _bug(each.error))
+        return True
 
     def _settle(self, jobs: list[_Job], future: Future[Any]) -> None:
         error = future.exception()
