@@ -5,12 +5,13 @@ A shot that moved has its history in two files: the one of its old name, which n
 
 import os
 import re
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from threading import Lock
 
 from shotbuild.digest import asked_of
 from shotbuild.engine.done import Done
@@ -75,7 +76,8 @@ class Ledgers:
         self._states: dict[str, ShotState] = {}
         self._told: set[tuple[str, str]] = set()
         self._there: set[str] | None = None
-        self._unsettled: deque[Path] = deque()
+        self._unsettled: list[Path] = []
+        self._settling = Lock()
         self._any_moved = False
         self.wrote: dict[str, list[int]] = {}
         """The files that were written to here → their stamps then."""
@@ -158,18 +160,19 @@ class Ledgers:
         )
 
     def settle(self) -> None:
-        """Makes what was entered durable, many takes at once; may be called in another thread. Errors: StoreError."""
-        paths: dict[Path, None] = {}
-        while self._unsettled:
-            paths[self._unsettled.popleft()] = None
-        try:
-            for path in paths:
-                files.sync_file(path)
-            for folder in dict.fromkeys(path.parent for path in paths):
-                files.sync_folder(folder)
-        except OSError as error:
-            self._unsettled.extend(paths)  # whoever asks next is told as well
-            raise StoreError(f"{FOLDER}/ cannot be written to the disk", cause=str(error), hint=RETRY_BUILD) from error
+        """Makes what was entered durable, many takes at once; may be called in other threads. Errors: StoreError."""
+        with self._settling:  # also for who has nothing to add: it returns when what was begun is done
+            count = len(self._unsettled)
+            paths = dict.fromkeys(self._unsettled[:count])
+            try:
+                for path in paths:
+                    with suppress(FileNotFoundError):  # who took it away meanwhile, such as Git, has it elsewhere
+                        files.sync_file(path)
+                for folder in dict.fromkeys(path.parent for path in paths if path.parent.is_dir()):
+                    files.sync_folder(folder)
+            except OSError as error:
+                raise StoreError(f"{FOLDER}/ cannot be written to the disk", cause=str(error), hint=RETRY_BUILD) from error
+            del self._unsettled[:count]  # after an error, whoever asks next is told as well
 
     def decide(self, shot: str, decision: Decision) -> None:
         """Appends a decision; what it follows is found out here. Errors: StoreError."""

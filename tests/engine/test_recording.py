@@ -1,5 +1,6 @@
 """Results are put on disk together, one that cannot be is alone with that, and a kill loses what was not written yet."""
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from shotbuild.engine.events import Event, Finished
 from shotbuild.engine.recording import Recorder
 from shotbuild.errors import StoreError
 from shotbuild.making import BuildOptions
@@ -123,6 +125,21 @@ def test_bytes_that_are_gone_before_they_are_settled_are_not_recorded(tmp_path: 
         rooms.keep([row("whole"), Row(action="lost", result=lost, manifest="")])
     assert rooms.actions.get("whole") is None
     assert rooms.actions.get("lost") is None
+
+
+def test_ledgers_that_are_taken_away_while_a_build_runs_are_written_by_the_next_one(tmp_path: Path) -> None:
+    root = write_project(tmp_path / "film", SMALL)
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Finished) and event.step.generates:
+            shutil.rmtree(root / "takes")
+
+    built = fake_workspace(root, hear=hear).build()
+    assert built.exit_code == 0
+    assert not (root / "takes").exists()
+    assert fake_workspace(root).build().ran == ()
+    takes = [take for state in fake_workspace(root).rooms.ledgers.everything().values() for take in state.takes]
+    assert len(takes) == len(built.generated)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
