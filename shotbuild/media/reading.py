@@ -8,6 +8,7 @@ from typing import Any
 
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
+from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.packet import Packet
@@ -41,12 +42,19 @@ def read_all(source: InputContainer) -> list[Reading]:
     reads = [Reading(stream) for stream in list(pictures_in(source))[:1]]
     reads += [Reading(stream) for stream in source.streams.audio[:1]]
     for each in reads:
-        each.stream.codec_context.thread_count = 1  # one frame is decoded: threads for it cost more than the frame
+        # One frame is decoded: threads for it cost more than the frame. A stream that nobody can decode has no context.
+        if context := _context(each.stream):
+            context.thread_count = 1
     by_index = {each.stream.index: each for each in reads}
     if reads:
         for packet in source.demux([each.stream for each in reads]):
             _take(by_index[packet.stream_index], packet)
     return reads
+
+
+def _context(stream: VideoStream | AudioStream) -> CodecContext | None:
+    """PyAV's own types say that there always is one."""
+    return stream.codec_context
 
 
 def _take(read: Reading, packet: "Packet[Any]") -> None:
