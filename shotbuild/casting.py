@@ -39,7 +39,16 @@ class Casting:
 
     def generators(self, ffmpeg: Pin) -> dict[str, Generator]:
         """Who makes the takes of each generated shot."""
-        return {shot.name: self._generator(shot, ffmpeg) for shot in self.project.shots if shot.plate is None}
+        found: dict[str, Generator] = {}
+        same: dict[tuple[str, str | None, int], Generator] = {}
+        for shot in self.project.shots:
+            if shot.plate is None:
+                # Most shots have the settings of another one, as one value.
+                asked = shot.provider, shot.model, id(shot.settings)
+                if asked not in same:
+                    same[asked] = self._generator(shot, ffmpeg)
+                found[shot.name] = same[asked]
+        return found
 
     def fallbacks(self, ffmpeg: Pin) -> dict[str, tuple[Generator, ...]]:
         """Who may make the takes of each shot that names fallbacks, in order."""

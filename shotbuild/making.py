@@ -76,7 +76,7 @@ def make(
         if placed.lost:
             raise placed.lost[0]
     finally:
-        rooms.save()
+        rooms.memory.save()
     _remind(rooms, report)
     ran = [done for done in report.done if done.ran]
     return Built(

@@ -6,7 +6,7 @@ what people say of takes is a Decision.
 `Location` (where in a file something was written) stands in `errors`, because errors need it too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TypeAlias, Union
@@ -346,6 +346,13 @@ class Sequence:
     captions: tuple[Captions, ...] = ()
     timecode: Duration = START
     location: Location = field(compare=False)
+
+
+def shots_of(sequence: Sequence, sequences: Mapping[str, Sequence]) -> frozenset[str]:
+    """Every shot that a sequence shows, itself or in one that is nested in it."""
+    own = {clip.shot for clip in sequence.clips if clip.shot} | {overlay.shot for overlay in sequence.overlays}
+    nested = [shots_of(sequences[clip.sequence], sequences) for clip in sequence.clips if clip.sequence]
+    return frozenset(own).union(*nested)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -133,11 +133,6 @@ class Rooms:
         except ShotbuildError:
             return Kept()  # who needs the folder says what is wrong with it
 
-    def save(self) -> None:
-        """Writes what was learnt for the next time. Errors: OSError."""
-        self.kept.save()
-        self.memory.save()
-
     @cached_property
     def blobs(self) -> FolderBlobs:
         return FolderBlobs(self.hidden / "store")

@@ -196,7 +196,7 @@ class Workspace:
                 errors.append(error)
             except SpecErrors as several:
                 errors += several.errors
-        self.rooms.save()
+        self.rooms.memory.save()
         if errors:
             # Several checks may come to the same line.
             raise SpecErrors(list({(str(error.location), error.message): error for error in errors}.values()))
@@ -224,7 +224,7 @@ class Workspace:
         self._foretell(plan, lines)
         under_way = self._under_way(lines)
         prices = {step.name: self.casting.price(step) for step in self._unpaid(lines, under_way)}
-        self.rooms.save()
+        self.rooms.memory.save()
         return PlannedBuild(
             lines=lines,
             prices=prices,
@@ -318,8 +318,6 @@ class Workspace:
         if to is not None:
             check_folder(to, self.rooms.root)  # before anything is made, and paid for
         plan = self._deliverables(targets, only)
-        if not targets and not only:
-            self.rooms.kept.show(shot for step in plan.steps for shot in step.shots)
         choices = self._choices(plan)
         _refuse(disputed(choices))
         if options.strict:
@@ -415,7 +413,7 @@ class Workspace:
     def status(self, targets: Sequence[str] = ()) -> tuple[Standing, ...]:
         """How each shot and deliverable stands."""
         lines = self._forecast(self.whole)
-        self.rooms.save()
+        self.rooms.memory.save()
         meant = self._meant(targets, lines) if targets else None
         return standings(
             self.project,
@@ -524,7 +522,7 @@ class Workspace:
         if project is None or any(shot.moved for shot in project.shots):
             return None
         if deliver:
-            shown = self.rooms.kept.shown or frozenset()
+            shown = self.rooms.kept.shown
             project = replace(project, shots=tuple(shot for shot in project.shots if shot.name in shown))
         self.rooms.ledgers.follow(project.shots)
         plan = self.plan_of(project, self.rooms.tool(project).pin)

@@ -126,7 +126,7 @@ class Folder:
         for _ in range(2):
             kept = Kept(path)
             assert repr(self._loaded(kept)) == repr(fresh)
-            kept.save()
+            kept.close()
         if isinstance(fresh, SpecErrors):
             raise fresh
         return fresh

@@ -4,7 +4,7 @@ Step names: `sh010/t1`, `sh010/last-frame`, `sh010/finish`, `sh010/sound-24`, `o
 `opening/web/sh010+sh020` (a transition), `opening/web/sound`, `opening/web` (the file), `opening/web/report`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from shotbuild.errors import SpecError, SpecErrors
 from shotbuild.plan.assemble import commissioned, deliver, sounds_of
@@ -13,7 +13,7 @@ from shotbuild.plan.cut import Cut, Length, cut_of
 from shotbuild.plan.graph import Link, Plan
 from shotbuild.plan.materials import Materials, ShotFilm
 from shotbuild.plan.shoot import finished, generated, plate
-from shotbuild.records import Deliverable, Output, Project, Sequence, Shot, Step
+from shotbuild.records import Deliverable, Output, Project, Shot, Step, shots_of
 
 
 def expand(project: Project, materials: Materials) -> Plan:
@@ -109,13 +109,6 @@ class _Expansion:
                     cause="a shot, a profile or a deliverable has the name of something that is made for another one",
                     hint="give one of them another name",
                 )
-
-
-def shots_of(sequence: Sequence, sequences: Mapping[str, Sequence]) -> frozenset[str]:
-    """Every shot that a sequence shows, itself or in one that is nested in it."""
-    own = {clip.shot for clip in sequence.clips if clip.shot} | {overlay.shot for overlay in sequence.overlays}
-    nested = [shots_of(sequences[clip.sequence], sequences) for clip in sequence.clips if clip.sequence]
-    return frozenset(own).union(*nested)
 
 
 def _in_order(project: Project) -> Iterator[Shot]:

@@ -20,7 +20,7 @@ from msgspec import DecodeError, msgpack
 from shotbuild import uptodate
 from shotbuild.digest import from_plain
 from shotbuild.errors import Location, SpecError
-from shotbuild.host.files import write_atomic
+from shotbuild.host.files import staged
 from shotbuild.host.memory import GRAIN_NS, settled
 from shotbuild.records import Fallback, Fields, Finish, Format, Reference, Shot, Value
 from shotbuild.spec.report import Refusal
@@ -70,7 +70,7 @@ class _Header:
     programs: list[str]
     fold: int
     templates: dict[str, str]
-    shown: list[str] | None
+    shown: list[str]
 
 
 @dataclass(slots=True)
@@ -98,8 +98,8 @@ class Kept:
         self._asked: set[str] = set()
         self._templates: dict[str, str] = {}
         self._used: dict[str, str] = {}
-        self.shown: frozenset[str] | None = None
-        """The shots that deliverables need, if it was said since the last change of a file that holds more than shots."""
+        self.shown: frozenset[str] = frozenset()
+        """The shots whose pictures deliverables show, for as long as nothing but shots is edited."""
         self._house = ""
         self._shared: dict[bytes, Any] = {}
         self._packs: dict[tuple[str, int], tuple[object, bytes]] = {}
@@ -125,7 +125,7 @@ class Kept:
             same = (header.identity, header.house) == (uptodate.identity(), self._house)
             if same and header.fold == uptodate.fold(b"", _stamps(header.programs)):
                 self._rows, self._templates = rows, header.templates
-                self.shown = None if header.shown is None else frozenset(header.shown)
+                self.shown = frozenset(header.shown)
         except (OSError, *_WRONG):
             return
 
@@ -169,14 +169,12 @@ class Kept:
         row = _Row(stamp if settled(stamp) else None, digest, b"" if leaf is None else self._packed(leaf, file))
         if row == self._rows.get(file):
             return
-        if leaf is None:
-            self.shown = None
-        else:
+        if leaf is not None:
             self._used.update(leaf.templates)
         self._rows[file], self._fresh = row, True
 
     def show(self, shots: Iterable[str]) -> None:
-        """Keeps which shots deliverables need."""
+        """Keeps whose pictures deliverables show."""
         shown = frozenset(shots)
         self._fresh = self._fresh or shown != self.shown
         self.shown = shown
@@ -191,24 +189,28 @@ class Kept:
             self._rows |= _ROWS.decode(packed)
             self._fresh = True
 
-    def save(self) -> None:
-        """Writes what was put in; what is kept of files that nobody asked for goes."""
-        if self._path is None or not self._fresh:
-            return
-        rows = {file: row for file, row in self._rows.items() if file in self._asked}
-        try:
-            programs = uptodate.programs()
-            stamps = _stamps(programs)
-            if any(max(stamp[1:3]) > self._began - GRAIN_NS for stamp in stamps):
-                return  # code that was edited since it was loaded
-            shown = None if self.shown is None else sorted(self.shown)
-            fold = uptodate.fold(b"", stamps)
-            header = _Header(uptodate.identity(), self._house, programs, fold, self._used, shown)
-            body = msgpack.encode((header, rows))
-            write_atomic(self._path, MAGIC + hashlib.sha256(body).digest() + body)
-        except OSError:
-            return  # it saves time; a disk that is full is somebody else's to tell
-        self._fresh = False
+    def close(self) -> None:
+        """Writes what was put in, without what is kept of files that nobody asked for, and lets go of all."""
+        if self._path is not None and self._fresh:
+            try:
+                self._write(self._path)
+            except OSError:
+                pass  # it saves time; a disk that is full is somebody else's to tell
+        self._rows, self._house, self._fresh = {}, "", False
+        self._shared, self._packs = {}, {}
+
+    def _write(self, path: Path) -> None:
+        programs = uptodate.programs()
+        stamps = _stamps(programs)
+        if any(max(stamp[1:3]) > self._began - GRAIN_NS for stamp in stamps):
+            return  # code that was edited since it was loaded
+        fold = uptodate.fold(b"", stamps)
+        header = _Header(uptodate.identity(), self._house, programs, fold, self._used, sorted(self.shown))
+        body = msgpack.encode((header, {file: row for file, row in self._rows.items() if file in self._asked}))
+        # Not made durable: what a power cut leaves of it does not match its digest.
+        with staged(path) as temporary, temporary.open("wb") as stream:
+            stream.write(MAGIC + hashlib.sha256(body).digest())
+            stream.write(body)
 
     def _is_same(self, file: str, row: _Row, tree: Tree) -> bool:
         """Whether a file has the bytes that it had. They are read where its stamp does not say so."""

@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from shotbuild.errors import Location, SpecError, SpecErrors
-from shotbuild.host.forks import Answer, can_fork, cores, forked
-from shotbuild.records import Project, Shot
+from shotbuild.host.forks import can_fork, cores, forked
+from shotbuild.records import Project, Shot, shots_of
 from shotbuild.spec import format as written
 from shotbuild.spec.continuity import check_cycles, check_moves
 from shotbuild.spec.cuts import check_files, check_nesting, deliverable, sequence
@@ -28,6 +28,8 @@ __all__ = ["ModelTable", "Tables", "load", "read_line"]
 
 
 NOTHING_KEPT = Kept()
+PARTS = ("stems", "sheet", "poster")
+"""Kinds of profiles that need a part of the pictures, or none."""
 FEW = 20
 """So many edited files are looked at before all others."""
 MANY = 1000
@@ -76,6 +78,8 @@ def load(root: Path, tables: Tables, kept: Kept = NOTHING_KEPT) -> Project:
     if kept.keeps:
         for file in (file for file in sources.files if file != PROJECT_FILE and isinstance(sources.rows[file], Row)):
             kept.put(file, leaves.get(file), reader.tree)
+        kept.show(_shown(project, tables))
+        kept.close()
     return project
 
 
@@ -87,18 +91,11 @@ def _read_all(reader: Reader, kept: Kept, alone: Callable[[Sequence[str]], bytes
         kept.open(reader.tree.digest(PROJECT_FILE))
     rows: dict[str, Row | Leaf | None] = {file: kept.leaf(file, reader.tree) for file in specs}
     fresh = [file for file, row in rows.items() if row is None]
-    helped = list[Answer]()
-    own = len(fresh)
-    if project is not None and kept.keeps and len(fresh) >= 2 * MANY and can_fork():
+    if project is not None and kept.keeps and len(fresh) >= 2 * MANY and cores() > 1 and can_fork():
         count = min(cores(), len(fresh) // MANY)
-        own = len(fresh) // count
-        helped = [forked(partial(alone, fresh[own * share : own * (share + 1)])) for share in range(1, count - 1)]
-        helped.append(forked(partial(alone, fresh[own * (count - 1) :])))
-    for file in fresh[:own]:
-        rows[file] = _read(file, written.SPEC_TABLE, reader)
-    for answer in helped:
-        kept.take(answer())
-    for file in fresh[own:]:
+        for answer in [forked(partial(alone, fresh[share::count])) for share in range(count)]:
+            kept.take(answer())
+    for file in fresh:
         rows[file] = kept.leaf(file, reader.tree) or _read(file, written.SPEC_TABLE, reader)
     found: dict[str, Row | Leaf] = {} if project is None else {PROJECT_FILE: project}
     found |= {file: row for file, row in rows.items() if row is not None}
@@ -161,6 +158,15 @@ def _alone(project: Row, files: Sequence[str], tables: Tables, reader: Reader) -
         fresh.shot(variant)
     reader.report.settle()
     return house, fresh.leaves()
+
+
+def _shown(project: Project, tables: Tables) -> frozenset[str]:
+    """The shots that deliverables of whole pictures show."""
+    profiles = {**tables.profiles, **{profile.name: profile for profile in project.profiles}}
+    sequences = {sequence.name: sequence for sequence in project.sequences}
+    used = [(each.sequence, profiles[each.profile]) for each in project.deliverables]
+    whole = {name for name, profile in used if profile.kind not in PARTS and profile.video.items}
+    return frozenset().union(*(shots_of(sequences[name], sequences) for name in whole))
 
 
 def _known(leaf: Leaf) -> Iterator[Written]:
