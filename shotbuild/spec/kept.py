@@ -96,6 +96,7 @@ class Kept:
         self._began = time.time_ns()
         self._rows: dict[str, _Row] = {}
         self._asked: set[str] = set()
+        self._taken: set[str] = set()
         self._templates: dict[str, str] = {}
         self._used: dict[str, str] = {}
         self.shown: frozenset[str] = frozenset()
@@ -134,10 +135,11 @@ class Kept:
         self._asked.add(file)
         row = self._rows.get(file)
         try:
-            if row is None or not row.leaf or not self._is_same(file, row, tree):
+            if row is None or not row.leaf or not (file in self._taken or self._is_same(file, row, tree)):
                 return None
             leaf = self._unpacked(row.leaf, file)
-            for written in (file, *leaf.named):
+            tree.accept(file)  # it was checked when it was read, and is that file still
+            for written in leaf.named:
                 tree.file(written)
             same = all(tree.digest(path) == digest for path, digest in leaf.templates.items())
         except (OSError, SpecError, Refusal, *_WRONG):
@@ -186,7 +188,9 @@ class Kept:
     def take(self, packed: bytes | None) -> None:
         """Puts in what another process came to; None = it came to nothing."""
         if packed is not None:
-            self._rows |= _ROWS.decode(packed)
+            rows = _ROWS.decode(packed)
+            self._rows |= rows
+            self._taken |= rows.keys()
             self._fresh = True
 
     def close(self) -> None:

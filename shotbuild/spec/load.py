@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from shotbuild.errors import Location, SpecError, SpecErrors
-from shotbuild.host.forks import can_fork, cores, forked
+from shotbuild.host.forks import Answer, can_fork, cores, forked
 from shotbuild.records import Project, Shot, shots_of
 from shotbuild.spec import format as written
 from shotbuild.spec.continuity import check_cycles, check_moves
@@ -91,9 +91,8 @@ def _read_all(reader: Reader, kept: Kept, alone: Callable[[Sequence[str]], bytes
         kept.open(reader.tree.digest(PROJECT_FILE))
     rows: dict[str, Row | Leaf | None] = {file: kept.leaf(file, reader.tree) for file in specs}
     fresh = [file for file, row in rows.items() if row is None]
-    if project is not None and kept.keeps and len(fresh) >= 2 * MANY and cores() > 1 and can_fork():
-        count = min(cores(), len(fresh) // MANY)
-        for answer in [forked(partial(alone, fresh[share::count])) for share in range(count)]:
+    if project is not None and kept.keeps:
+        for answer in _helped(fresh, alone):
             kept.take(answer())
     for file in fresh:
         rows[file] = kept.leaf(file, reader.tree) or _read(file, written.SPEC_TABLE, reader)
@@ -125,6 +124,17 @@ def edited(root: Path, tables: Tables, kept: Kept) -> Project | None:
     if any(each.wish is not None for each in shots):
         return None
     return _project(house, tuple(each.shot for each in shots), files=(PROJECT_FILE, *before), named=reader.tree.named)
+
+
+def _helped(files: Sequence[str], alone: Callable[[Sequence[str]], bytes]) -> list[Answer]:
+    """Has many files settled on all cores, each core a share of them."""
+    count = min(cores(), len(files) // MANY)
+    if count < 2 or not can_fork():
+        return []
+    try:
+        return [forked(partial(alone, files[share::count])) for share in range(count)]
+    except OSError:
+        return []  # there is no room for another process: they are read one by one
 
 
 def _settled_alone(root: Path, tables: Tables, files: Sequence[str]) -> bytes:

@@ -279,7 +279,17 @@ def test_errors_are_the_same_on_all_cores(shared: Any, spoil: Callable[[Any], ob
 
 
 def test_a_helper_that_dies_costs_time_alone(shared: Any, parsed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading, "_settled_alone", lambda root, tables, files: os.abort())
+    monkeypatch.setattr(loading, "_settled_alone", lambda root, tables, files: os._exit(3))
+    assert len(again(shared, parsed)) == 14
+
+
+def test_where_no_process_can_be_made_files_are_read_one_by_one(
+    shared: Any, parsed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(work: Callable[[], bytes]) -> forks.Answer:
+        raise BlockingIOError("no more processes")
+
+    monkeypatch.setattr(loading, "forked", refused)
     assert len(again(shared, parsed)) == 14
 
 
