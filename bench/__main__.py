@@ -154,7 +154,7 @@ def main() -> None:
     sizes = asked.shots or ([20] if quick else [100, 1000, 10_000])
     growing = asked.growth or ([100, 500] if quick else [100, 1000, 10_000, 100_000])
     # What was measured in another way than all the rest is not shown in place of it.
-    write = not (quick or asked.shots or asked.growth or asked.most)
+    write = not quick and asked.part in (None, "season")
     right = True
     if min(sizes) <= season.EDITED or min(growing) <= season.EDITED:
         parser.error(f"a season has more than {season.EDITED} shots")

@@ -18,14 +18,14 @@ import pathlib, sys, yaml
 for path in pathlib.Path(sys.argv[1]).glob("*.yaml"):
     yaml.load(path.read_bytes(), yaml.CSafeLoader)
 """
-NOTE = f"""CPU seconds. *loader*: PyYAML's C loader over the same spec files, and nothing else. *cold plan*: `plan` in a
-folder without `.shotbuild`. Then everything is delivered once. So that 100,000 shots do not start 300,000 programs for that,
-the shots share {RECIPES} recipes from here on: {RECIPES} takes are made and the other shots find theirs in the store; each
-has its spec, its ledger and its steps as any other. *nothing to do*: `deliver` again. *built plan*: `plan` again. What a
-further shot costs is told from the size before."""
+NOTE = f"""CPU seconds of all processes, and where it is said, seconds by the clock. *loader*: PyYAML's C loader over the
+same spec files, and nothing else. *cold plan*: `plan` in a folder without `.shotbuild`. Then everything is delivered once.
+So that 100,000 shots do not start 300,000 programs for that, the shots share {RECIPES} recipes from here on: {RECIPES} takes
+are made and the other shots find theirs in the store; each has its spec, its ledger and its steps as any other. *nothing to
+do*: `deliver` again. *built plan*: `plan` again. What a further shot costs is told from the size before."""
 HEADS = (
-    "loader", "cold plan", "plan / loader", "each further shot", "peak MB", "deliver, first", "peak MB of it",
-    "nothing to do", "idle: each further shot", "peak MB of that", "built plan",
+    "loader", "cold plan", "plan / loader", "by the clock", "each further shot", "peak MB", "deliver, first",
+    "peak MB of it", "nothing to do", "idle: each further shot", "peak MB of that", "built plan",
 )  # fmt: skip
 STRAIGHT = 1.3
 """What each further shot costs may differ by this factor from one size to the next larger one."""
@@ -48,14 +48,15 @@ def _row(folder: Path, shots: int, report: Report) -> dict[str, str]:
     tell(f"growth: {shots} shots are written")
     tool = tools.shotbuild(folder, shots)
     plan = [tool.argv[0], "plan"]
-    loader: list[float] = []
+    loader: list[processes.Used] = []
     cold: list[processes.Used] = []
     for number in range(3 if shots <= 10_000 else 1):
         tell(f"growth: {shots} shots, cold plan {number + 1}")
-        loader.append(processes.run([sys.executable, "-c", LOADER, str(tool.folder / "specs")], tool.folder).cpu)
+        loader.append(processes.run([sys.executable, "-c", LOADER, str(tool.folder / "specs")], tool.folder))
         shutil.rmtree(tool.folder / ".shotbuild", ignore_errors=True)
         cold.append(processes.run(plan, tool.folder, tool.env))
-    alone, spent = statistics.median(loader), statistics.median(used.cpu for used in cold)
+    alone, spent = (statistics.median(used.cpu for used in each) for each in (loader, cold))
+    clocks = [statistics.median(used.wall for used in each) for each in (loader, cold)]
     memory = max(used.peak for used in cold)
     tell(f"growth: {shots} shots are delivered")
     for index in range(shots):
@@ -70,12 +71,20 @@ def _row(folder: Path, shots: int, report: Report) -> dict[str, str]:
             report.faults.append(f"shotbuild, {shots} shots, nothing to do: {used.err.strip()[-200:]}")
     again = processes.run(plan, tool.folder, tool.env)
     quiet = statistics.median(used.cpu for used in idle)
-    figures = {"loader": alone, "cold plan": spent, "idle": quiet, "plan MB": memory, "deliver MB": first.peak}
+    figures = {
+        "loader": alone,
+        "cold plan": spent,
+        "clock": clocks[1] / clocks[0],
+        "idle": quiet,
+        "plan MB": memory,
+        "deliver MB": first.peak,
+    }
     for what, value in figures.items():
         report.figures[what, "growth", shots] = value
     shutil.rmtree(tool.folder)
     return {
         "loader": f"{alone:.2f}", "cold plan": f"{spent:.2f}", "plan / loader": f"{spent / alone:.1f}",
+        "by the clock": f"{clocks[1]:.2f} / {clocks[0]:.2f} = {clocks[1] / clocks[0]:.1f}",
         "peak MB": f"{memory:.0f}", "deliver, first": f"{first.cpu:.1f}", "peak MB of it": f"{first.peak:.0f}",
         "nothing to do": f"{quiet:.3f}", "peak MB of that": f"{max(used.peak for used in idle):.0f}",
         "built plan": f"{again.cpu:.2f}",

@@ -38,12 +38,17 @@ class Used:
     err: str
 
 
+def _environment() -> dict[str, str]:
+    """As it is, but that Python keeps what it compiled, as an installed package has it."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def run(words: Sequence[str], folder: Path, env: Mapping[str, str] | None = None) -> Used:
     """words: begin with a path. env: what it sees besides. Errors: Failed."""
     with tempfile.NamedTemporaryFile("r") as told:
         done = subprocess.run(
             [sys.executable, "-I", "-S", "-c", START, told.name, *words],
-            cwd=folder, env={**os.environ, **(env or {})}, check=False, capture_output=True, text=True,
+            cwd=folder, env=_environment() | dict(env or {}), check=False, capture_output=True, text=True,
         )  # fmt: skip
         fields = told.read().split()
     if not fields or fields[4] != "0":
