@@ -29,7 +29,7 @@ from shotbuild.spec import fitting
 from shotbuild.spec import format as written
 from shotbuild.spec.events import decision_line
 from shotbuild.spec.fitting import PROFILE_TABLE
-from shotbuild.spec.prompts import FILTERS, TEXT_FILTERS
+from shotbuild.spec.sandbox import FILTERS, TEXT_FILTERS
 from shotbuild.spec.tables import Key, Table
 from shotbuild.stages.effects import EFFECTS
 from shotbuild.takes.table import COLUMNS, CURRENT, FOREIGN, MISSING, REJECTED, STALE

@@ -102,6 +102,7 @@ class Kept:
         self.shown: frozenset[str] = frozenset()
         """The shots whose pictures deliverables show, for as long as nothing but shots is edited."""
         self._house = ""
+        self._programs: list[str] = []
         self._shared: dict[bytes, Any] = {}
         self._packs: dict[tuple[str, int], tuple[object, bytes]] = {}
         """By the identity of a value, which is held."""
@@ -125,7 +126,7 @@ class Kept:
             header, rows = _FILE.decode(body)
             same = (header.identity, header.house) == (uptodate.identity(), self._house)
             if same and header.fold == uptodate.fold(b"", _stamps(header.programs)):
-                self._rows, self._templates = rows, header.templates
+                self._rows, self._templates, self._programs = rows, header.templates, header.programs
                 self.shown = frozenset(header.shown)
         except (OSError, *_WRONG):
             return
@@ -204,7 +205,8 @@ class Kept:
         self._shared, self._packs = {}, {}
 
     def _write(self, path: Path) -> None:
-        programs = uptodate.programs()
+        # What is kept from before may come from code that nobody needed this time.
+        programs = sorted({*uptodate.programs(), *self._programs})
         stamps = _stamps(programs)
         if any(max(stamp[1:3]) > self._began - GRAIN_NS for stamp in stamps):
             return  # code that was edited since it was loaded

@@ -129,6 +129,22 @@ def test_code_counts_for_all(many: Any, parsed: list[str], monkeypatch: pytest.M
     assert again(many, parsed) == ["a", "b", "c", "cut", "d"]
 
 
+def test_code_that_nobody_needed_this_time_counts_as_well(
+    many: Any, parsed: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    code = tmp_path / "provider.py"
+    code.touch()
+    _age(code)
+    monkeypatch.setattr(uptodate, "programs", lambda: [str(code)])
+    again(many, parsed)
+    monkeypatch.setattr(uptodate, "programs", list)
+    many.write({"specs/d.yaml": "shots:\n  d: {prompt: from another start}\n"})
+    assert again(many, parsed) == ["cut", "d"]
+    code.write_text("edited")
+    _age(code)
+    assert again(many, parsed) == ["a", "b", "c", "cut", "d"]
+
+
 def test_code_that_was_edited_after_it_was_loaded_is_not_vouched_for(
     many: Any, parsed: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
