@@ -224,7 +224,7 @@ def test_without_dialogue_nothing_steps_back(mix, level, speech):
 
 
 def test_a_cut_may_begin_and_end_within_a_word(mix, make, level):
-    tone = make("tone.wav", "-f", "lavfi", "-i", "sine=d=1:r=48000")
+    tone = make("second.wav", "-f", "lavfi", "-i", "sine=d=1:r=48000")
     tracks = [{"input": "d", "role": "dialogue", "at": 2000}, {"input": "m", "duck": "12"}]
     found = mix(tracks, {"d": tone, "m": level}, roles=("music",))[:, 0]
     assert len(found) == 48000
