@@ -76,7 +76,7 @@ def test_it_lasts_as_long_as_its_film(film, animated, codec, frames, rate):
 @pytest.mark.parametrize("codec", CODECS)
 def test_frame_k_is_what_the_film_shows_then(make, animated, codec):
     graph = f"nullsrc=s=32x32:r=24,geq=lum=16+8*N:cb=128:cr=128,format=yuv444p,{TAGS}"
-    source = make("steps.mkv", "-f", "lavfi", "-i", graph, "-frames:v", "25", "-c:v", "ffv1")
+    source = make("graph.mkv", "-f", "lavfi", "-i", graph, "-frames:v", "25", "-c:v", "ffv1")
     made = animated(source, codec, 25, rate="24", size="32x32", quality=100)
     shown = [round((frame.getpixel((16, 16))[0] * 219 / 255) / 8) for frame in frames_of(made)]
     assert shown == list(range(0, 25, 2))
