@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,14 +56,11 @@ class Memory:
 
 def stamp_of(file: Path) -> list[int]:
     """What tells that a file may have changed: size, time of change of content and of status, inode."""
-    return stamp(os.stat(file))
-
-
-def stamp(found: os.stat_result) -> list[int]:
+    found = os.stat(file)
     return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
 
 
-def settled(stamp: list[int], clock: Callable[[], int] = time.time_ns) -> bool:
+def settled(stamp: Sequence[int], clock: Callable[[], int] = time.time_ns) -> bool:
     """Whether a file with this stamp is old enough for its stamp to be trusted next time."""
     return clock() - max(stamp[1], stamp[2]) > GRAIN_NS
 

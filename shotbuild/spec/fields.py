@@ -31,7 +31,7 @@ class Required(Enum):
     REQUIRED = "required"
 
 
-REQUIRED = Required.REQUIRED
+REQUIRED: Required = Required.REQUIRED
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ class _Row:
     """stamp: of the spec file, None where that could not be trusted; sha256: of its bytes; leaf: what it came to, packed,
     empty for a file that holds more than shots."""
 
-    stamp: list[int] | None
+    stamp: tuple[int, int, int, int] | None
     sha256: str
     leaf: bytes
 
@@ -156,7 +156,8 @@ class Kept:
         if self._rows.keys() != set(files):
             return None
         try:
-            found = [file for file in files if not self._is_same(file, self._rows[file], tree)]
+            rows = [(file, self._rows[file], stamp) for file, stamp in zip(files, tree.stamps(files), strict=True)]
+            found = [file for file, row, stamp in rows if row.stamp != stamp and not self._is_same(file, row, tree)]
             if any(not self._rows[file].leaf for file in found):
                 return None
             if any(tree.digest(path) != digest for path, digest in self._templates.items()):

@@ -4,13 +4,14 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from typing import TypeAlias
 
 from shotbuild.errors import Location, SpecError, nearest
-from shotbuild.host import memory
 from shotbuild.spec.report import Refusal
+from shotbuild.uptodate import STAMP
 
 PROJECT_FILE = "shotbuild.yaml"
 SPECS = "specs"
@@ -21,6 +22,8 @@ PART = 64 << 10
 MAX_PATH = 1000
 TIDY = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", re.ASCII)
 """A path without a part that means another one, such as `.`, and without an empty part."""
+Stamp: TypeAlias = tuple[int, int, int, int]
+"""What tells that a file may have changed: size, time of change of content and of status, inode."""
 GUESSES = 50
 """How many missing files get a hint: each costs a look into a folder."""
 
@@ -38,7 +41,7 @@ class Tree:
         self._root = os.path.realpath(root)
         self._known: dict[str, str | Refusal] = {}
         self._folders: dict[str, str] = {}
-        self.seen: dict[str, tuple[list[int], str]] = {}
+        self.seen: dict[str, tuple[Stamp, str]] = {}
         """The text files that were read → stamp and sha256 as they were then."""
         self.noted: set[str] = set()
         """What `file` was asked for, since somebody set it."""
@@ -80,9 +83,14 @@ class Tree:
         except OSError as error:
             raise SpecError("this file cannot be read", location=start, cause=error.strerror) from error
 
-    def stamp(self, path: str) -> list[int]:
+    def stamp(self, path: str) -> Stamp:
         """A file's stamp as it is now. Errors: OSError."""
-        return memory.stamp(os.stat(f"{self._root}/{path}"))
+        return STAMP(os.stat(f"{self._root}/{path}"))
+
+    def stamps(self, paths: Iterable[str]) -> list[Stamp]:
+        """The stamps of many files. Errors: OSError."""
+        root = f"{self._root}/"
+        return list(map(STAMP, map(os.stat, map(root.__add__, paths))))
 
     def digest(self, path: str) -> str:
         """The digest of a text file as it was first read here. Errors: SpecError."""
@@ -115,7 +123,7 @@ class Tree:
             os.close(handle)
         if len(content) > MAX_TEXT:
             raise Refusal(f"this file is larger than {MAX_TEXT >> 20} MiB", hint="split it")
-        self.seen[path] = memory.stamp(found), hashlib.sha256(content).hexdigest()
+        self.seen[path] = STAMP(found), hashlib.sha256(content).hexdigest()
         return content
 
     def _below(self, folder: str) -> Iterator[str]:
