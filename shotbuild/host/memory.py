@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from shotbuild.digest import of_file
 from shotbuild.host.files import locked, write_atomic
 from shotbuild.records import Digest
 
+STAMP = attrgetter("st_size", "st_mtime_ns", "st_ctime_ns", "st_ino")
 # A file that changed this shortly before it was read may change again within the clock's grain, with the same stat.
 GRAIN_NS = 2_000_000_000
 
@@ -56,8 +58,7 @@ class Memory:
 
 def stamp_of(file: Path) -> list[int]:
     """What tells that a file may have changed: size, time of change of content and of status, inode."""
-    found = os.stat(file)
-    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino]
+    return list(STAMP(os.stat(file)))
 
 
 def settled(stamp: Sequence[int], clock: Callable[[], int] = time.time_ns) -> bool:

@@ -31,7 +31,7 @@ class Required(Enum):
     REQUIRED = "required"
 
 
-REQUIRED: Required = Required.REQUIRED
+REQUIRED = Required.REQUIRED
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
 from shotbuild.errors import Location, SpecError, nearest
+from shotbuild.host.memory import STAMP
 from shotbuild.spec.report import Refusal
-from shotbuild.uptodate import STAMP
 
 PROJECT_FILE = "shotbuild.yaml"
 SPECS = "specs"
