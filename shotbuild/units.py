@@ -166,6 +166,11 @@ def timecode(frame: int, rate: Fraction) -> str:
     return f"{seconds // 3600 % 24:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}:{frames:02d}"
 
 
+def timescale(rate: Fraction) -> int:
+    """Ticks a second in which a frame is a whole number of ticks: 24000, 25000, 30000, … as editors expect."""
+    return rate.numerator if rate.numerator >= 10_000 else rate.numerator * 1000
+
+
 def samples(frames: int, rate: Fraction) -> int:
     """The number of sound samples at 48 kHz that last as long as so many frames."""
     return (2 * frames * rate.denominator * SAMPLE_RATE + rate.numerator) // (2 * rate.numerator)

@@ -15,7 +15,7 @@ from shotbuild.media.filters import argv, ffv1, picked, source, written
 from shotbuild.media.pictures import numbered
 from shotbuild.media.profiles import CAPPED, VBV
 from shotbuild.records import Fields, Profile
-from shotbuild.units import SAMPLE_RATE, rate_name, round_half_up
+from shotbuild.units import SAMPLE_RATE, rate_name, round_half_up, timescale
 
 MUXERS = {
     "mp4": "mp4",
@@ -91,11 +91,6 @@ def needs(profile: Profile) -> frozenset[str]:
     names |= {"ebur128", "alimiter", "astats", "ametadata", "asetnsamples"} if profile.loudness.items else set()
     muxer = {"hls": "mp4", "dash": "mp4", "frames": "image2", "stems": "wav"}.get(profile.kind) or MUXERS[profile.extension]
     return frozenset({f"encoder:{name}" for name in encoders} | {f"filter:{name}" for name in names} | {f"muxer:{muxer}"})
-
-
-def timescale(rate: Fraction) -> int:
-    """Ticks a second in which a frame is a whole number of ticks: 24000, 25000, 30000, … as editors expect."""
-    return rate.numerator if rate.numerator >= 10_000 else rate.numerator * 1000
 
 
 def _common(video: Fields, rate: Fraction) -> Arguments:

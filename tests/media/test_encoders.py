@@ -15,13 +15,12 @@ from shotbuild.media.encoders import (
     encoder_arguments,
     needs,
     sound_arguments,
-    timescale,
     whole,
 )
 from shotbuild.media.filters import argv, generated, written
 from shotbuild.media.profiles import PROFILES, chunked, mezzanine
 from shotbuild.records import Fields, fields
-from shotbuild.units import Size
+from shotbuild.units import Size, timescale
 from tests import chunks
 
 CASES = {
