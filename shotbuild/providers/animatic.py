@@ -22,7 +22,7 @@ from shotbuild.spec.fields import choice
 
 STORYBOARD = Model(
     name="storyboard",
-    version="1",
+    version="2",
     fields={
         "overlay": choice(
             "full", "slate", "none", default="full",

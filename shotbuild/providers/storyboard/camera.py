@@ -33,6 +33,7 @@ class Camera:
     def __init__(self, move: Move, width: int, height: int, frames: int, rate: Fraction) -> None:
         self.width, self.height, self.frames = width, height, frames
         self._move, self._rate = move, rate
+        self._reaches: dict[int, tuple[int, int, int, int]] = {}
         # A short shot moves less, so that no move becomes a jerk: full strength from four seconds on.
         seconds = Fraction(frames) / rate
         self._strength = min(ONE, ONE * 2 // 5 + int(seconds * ONE) * 3 // 20)
@@ -85,6 +86,11 @@ class Camera:
 
     def reach(self, depth: int) -> tuple[int, int, int, int]:
         """left, top, right, bottom, in whole output pixels, of all that is seen of a layer during the shot."""
+        if depth not in self._reaches:
+            self._reaches[depth] = self._reach(depth)
+        return self._reaches[depth]
+
+    def _reach(self, depth: int) -> tuple[int, int, int, int]:
         last = self.frames - 1
         stops = sorted({last * step // 64 for step in range(65)})
         windows = [self.window(depth, frame) for frame in stops]

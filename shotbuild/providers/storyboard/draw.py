@@ -5,12 +5,11 @@ from pathlib import Path
 
 from shotbuild.errors import Cancelled
 from shotbuild.host import process
-from shotbuild.media.encoders import timescale
 from shotbuild.providers.interface import Request
 from shotbuild.providers.storyboard import sound
 from shotbuild.providers.storyboard.chance import Chance
 from shotbuild.providers.storyboard.film import Film
-from shotbuild.units import SAMPLE_RATE, samples
+from shotbuild.units import SAMPLE_RATE, samples, timescale
 
 
 def draw(request: Request, ffmpeg: Path, folder: Path, into: Path, stopped: Callable[[], bool]) -> None:
@@ -36,7 +35,7 @@ def encode_argv(ffmpeg: Path, request: Request, pcm: Path | None, into: Path) ->
     return [
         str(ffmpeg), "-nostdin", "-hide_banner", "-v", "error", "-y",
         *whitelist, *picture, "-i", "pipe:0", *hearing,
-        "-map", "0:v", "-c:v", "libx264", "-threads", "1", "-preset", "faster", "-crf", "14", "-pix_fmt", "yuv420p",
+        "-map", "0:v", "-c:v", "libx264", "-threads", "1", "-preset", "ultrafast", "-qp", "14", "-pix_fmt", "yuv420p",
         "-g", str(max(1, int(rate * 2))), "-x264-params", "open-gop=0", *tags, "-r", str(rate), "-fps_mode", "cfr",
         *sound_out,
         "-map_metadata", "-1", "-map_chapters", "-1",

@@ -7,11 +7,10 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from shotbuild.errors import MediaError
-from shotbuild.providers.storyboard.camera import SUBJECT, Camera
-from shotbuild.providers.storyboard.chance import ONE
+from shotbuild.providers.storyboard.camera import SUBJECT, Camera, Window
 from shotbuild.providers.storyboard.layout import Layout, worn
-from shotbuild.providers.storyboard.planes import Picture, resample
-from shotbuild.providers.storyboard.tone import planes
+from shotbuild.providers.storyboard.planes import Axis, Picture, resample
+from shotbuild.providers.storyboard.tone import Plane, planes
 
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF")
 MOST_PIXELS = 80_000_000
@@ -74,7 +73,22 @@ def cover(image: Image.Image, width: int, height: int) -> Image.Image:
         min(have_high, max(1, have_wide * height // width)),
     )
     left, top = (have_wide - crop_wide) // 2, (have_high - crop_high) // 2
-    return resample(image, (width, height), (left, top, left + crop_wide, top + crop_high))
+    return _resized(image, (width, height), (left, top, left + crop_wide, top + crop_high))
+
+
+def _resized(source: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float]) -> Image.Image:
+    """A part of an image in another size, bilinear. Each direction in a call of its own: Pillow 13 does both in another
+    order than Pillow 12, which changes last bits; one alone gives the same bytes from 10.4 to 13 (measured)."""
+    left, top, right, bottom = box
+    width, height = size
+    spare = int((bottom - top) / height) + 2
+    first, last = max(0, int(top) - spare), min(source.height, int(bottom) + 1 + spare)
+    part = source if (first, last) == (0, source.height) else source.crop((0, first, source.width, last))
+    if (left, right, width) != (0, source.width, source.width):
+        part = part.resize((width, part.height), Image.Resampling.BILINEAR, (left, 0, right, part.height))
+    if (top - first, bottom - first, height) != (0, part.height, part.height):
+        part = part.resize((width, height), Image.Resampling.BILINEAR, (0, top - first, width, bottom - first))
+    return part
 
 
 class Photo:
@@ -85,32 +99,20 @@ class Photo:
         left, top, right, bottom = camera.reach(SUBJECT) if bleed else (0, 0, camera.width, camera.height)
         self._left, self._top = left // 2 * 2, top // 2 * 2
         size = (right - self._left + 1) // 2 * 2, (bottom - self._top + 1) // 2 * 2
-        self._picture = Picture.of(planes(np.asarray(cover(image, *size))))
+        self._planes = planes(np.asarray(cover(image, *size)))
         self._last: tuple[tuple[int, int, int, int], Picture] | None = None
 
     def frame(self, frame: int) -> Picture:
-        camera = self._camera
-        window = camera.window(SUBJECT, frame)
+        window = self._camera.window(SUBJECT, frame)
         if self._last is None or self._last[0] != window:
-            left, top, wide, high = window
-            box = [
-                left - self._left * ONE,
-                top - self._top * ONE,
-                left + wide - self._left * ONE,
-                top + high - self._top * ONE,
-            ]
-            self._last = (
-                window,
-                Picture(
-                    *(
-                        _part(plane, [edge / ONE / share for edge in box], (camera.width // share, camera.height // share))
-                        for plane, share in ((self._picture.y, 1), (self._picture.u, 2), (self._picture.v, 2))
-                    )
-                ),
-            )
+            y, u, v = self._planes
+            self._last = window, Picture(self._part(y, window, 1), self._part(u, window, 2), self._part(v, window, 2))
         return self._last[1]
 
-
-def _part(plane: Image.Image, box: list[float], size: tuple[int, int]) -> Image.Image:
-    left, top = max(0.0, box[0]), max(0.0, box[1])
-    return resample(plane, size, (left, top, min(float(plane.width), box[2]), min(float(plane.height), box[3])))
+    def _part(self, plane: Plane, window: Window, share: int) -> Image.Image:
+        """share: 2 for planes of half the size."""
+        left, top, wide, high = window
+        width, height = self._camera.width // share, self._camera.height // share
+        across = Axis(left, wide, width, self._left // share, 64 // share, plane.shape[1])
+        down = Axis(top, high, height, self._top // share, 64 // share, plane.shape[0])
+        return Image.fromarray(resample(plane, down, across, (0, 0, width, height)))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,9 @@ from shotbuild.providers.storyboard.camera import Camera
 from shotbuild.providers.storyboard.chance import ONE
 from shotbuild.providers.storyboard.tone import Color, Plane, yuv
 
-BILINEAR = Image.Resampling.BILINEAR
+Area: TypeAlias = tuple[int, int, int, int]
+"""left, top, right, bottom in output pixels, all even."""
+
 DITHER = ((0, 8, 2, 10), (12, 4, 14, 6), (3, 11, 1, 9), (15, 7, 13, 5))
 
 
@@ -49,7 +51,7 @@ class Picture:
         self.u.paste(other.u, half, small)
         self.v.paste(other.v, half, small)
 
-    def fill(self, ink: tuple[int, int, int], area: tuple[int, int, int, int], mask: Image.Image | None = None) -> None:
+    def fill(self, ink: tuple[int, int, int], area: Area, mask: Image.Image | None = None) -> None:
         left, top, right, bottom = area
         half = (left // 2, top // 2, right // 2, bottom // 2)
         small = None if mask is None else mask.reduce(2)
@@ -74,19 +76,63 @@ def _blend(first: Image.Image, second: Image.Image, share: int) -> Image.Image:
     return Image.fromarray(((a * (256 - share) + b * share + 128) >> 8).astype(np.uint8))
 
 
-def resample(source: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float]) -> Image.Image:
-    """A part of an image in another size, bilinear. Each direction in a call of its own: Pillow 13 does both in another
-    order than Pillow 12, which changes last bits; one alone gives the same bytes from 10.4 to 13 (measured)."""
-    left, top, right, bottom = box
-    width, height = size
-    spare = int((bottom - top) / height) + 2
-    first, last = max(0, int(top) - spare), min(source.height, int(bottom) + 1 + spare)
-    part = source if (first, last) == (0, source.height) else source.crop((0, first, source.width, last))
-    if (left, right, width) != (0, source.width, source.width):
-        part = part.resize((width, part.height), BILINEAR, (left, 0, right, part.height))
-    if (top - first, bottom - first, height) != (0, part.height, part.height):
-        part = part.resize((width, height), BILINEAR, (0, top - first, width, bottom - first))
-    return part
+class Axis:
+    """One direction of a picture that is seen through a window.
+
+    start, wide: the window in 1/65536 of an output pixel; width: output pixels; first, count: pixels of the picture;
+    scale: of these per 64 output pixels. centres: of the output pixels, in 1/65536 of the picture's.
+    """
+
+    __slots__ = ("_even", "_index", "_seen", "_share", "centres")
+
+    def __init__(self, start: int, wide: int, width: int, first: int, scale: int, count: int) -> None:
+        self._seen = start, wide, width, first, scale, count
+        step = (wide * scale << 10) // (64 * width)
+        begin = (start * scale // 64 - (first << 16) - ONE // 2 << 10) + step // 2
+        self.centres = (np.arange(width, dtype=np.int64) * step + begin) >> 10
+        inside = np.minimum(np.maximum(self.centres, 0), (count - 1) << 16)
+        self._index = np.minimum(inside >> 16, count - 2)
+        # In 1/128: times a difference of two pixels it is the most that 16 bits hold, and they are calculated fastest.
+        self._share = ((inside - (self._index << 16)) >> 9).astype(np.int16)
+        self._even = wide * scale == width * ONE * 64
+
+    def edge(self, pixel: int) -> int:
+        """The even output pixel at which a pixel of the picture begins; never beyond what the picture fills."""
+        start, wide, width, first, scale, count = self._seen
+        place = (((pixel + first) << 16) * 64 // scale - start) * width
+        inner = place // wide // 2 * 2 if pixel >= count else -(-place // wide) // 2 * 2 + (-(-place // wide) & 1) * 2
+        return min(max(0, inner), width)
+
+    def reach(self, low: int, high: int) -> tuple[int, int]:
+        """The pixels of the picture that output pixels low to high are made of."""
+        return int(self._index[low]), int(self._index[high - 1]) + 2
+
+    def between(self, source: Plane, low: int, high: int, axis: int, begin: int = 0) -> Plane:
+        """Output pixels low to high, each a mean of two neighbours. source: begins with pixel `begin` of the picture."""
+        index, share = self._index[low:high] - begin, self._share[low:high]
+        first, last = int(index[0]), int(index[-1])
+        if self._even and last - first == high - low - 1:  # a shift: slices are cheaper than a choice
+            places = slice(first, last + 1), slice(first + 1, last + 2)
+            near, far = (source[place] if axis == 0 else source[:, place] for place in places)
+            if not share[0]:
+                return near
+        else:
+            near, far = source.take(index, axis), source.take(index + 1, axis)
+        if axis == 0:
+            share = share[:, None]
+        mixed = np.subtract(far, near, dtype=np.int16)
+        mixed *= share
+        mixed += 64
+        mixed >>= 7
+        mixed += near
+        return mixed.astype(np.uint8)
+
+
+def resample(source: Plane, down: Axis, across: Axis, area: Area) -> Plane:
+    """An area of the output, bilinear, in integers."""
+    left, top, right, bottom = area
+    first, last = down.reach(top, bottom)
+    return down.between(across.between(source[first:last], left, right, 1), top, bottom, 0, first)
 
 
 class Drawn(Protocol):
@@ -106,28 +152,35 @@ class Ink:
     first: int = 0
     last: int = 1
 
-    def rows(self, places: NDArray[np.int64], top: int) -> NDArray[np.uint8]:
-        """Y, U, V of rows, in shape (3, rows, 4): four neighbours, dithered against banding.
-
-        places: where in the layer each row is, in 1/65536 of its pixels; top: the row of the picture that is first."""
+    def rows(self, places: NDArray[np.int64]) -> "Shades":
+        """places: where in the layer each row of the picture is, in 1/65536 of its pixels."""
         way = max(1, self.last - self.first)
-        share = np.clip((places - (self.first << 16)) // way >> 4, 0, 4096)
-        threshold = np.array(DITHER)[(top + np.arange(len(places))) % 4]
-        planes = []
-        for low, high in zip(yuv(self.upper), yuv(self.lower), strict=True):
-            exact = (low * (4096 - share) + high * share) >> 8  # sixteenths
-            planes.append((exact[:, None] + threshold) >> 4)
-        return np.stack(planes).astype(np.uint8)
+        share = np.clip((places - (self.first << 16)) // way >> 4, 0, 4096).astype(np.int32)
+        low, high = (np.array(yuv(color), np.int32)[:, None] for color in (self.upper, self.lower))
+        exact = (low * (4096 - share) + high * share) >> 8  # sixteenths
+        threshold = np.array(DITHER, np.int32)[np.arange(len(places)) % 4]
+        y, u, v = ((exact[:, :, None] + threshold) >> 4).astype(np.uint8)
+        return Shades(y, u[::2], v[::2])
 
-    def picture(self, places: NDArray[np.int64], top: int, width: int) -> "Picture":
-        """The same over a width. Rows and width are even."""
-        y, u, v = self.rows(places, top)
-        across, half = -(-width // 4), -(-width // 8)
-        return Picture(
-            Image.fromarray(np.tile(y, (1, across))[:, :width]),
-            Image.fromarray(np.tile(u[::2], (1, half))[:, : width // 2]),
-            Image.fromarray(np.tile(v[::2], (1, half))[:, : width // 2]),
-        )
+
+class Shades:
+    """Y, U and V of all rows of a picture: four neighbours, dithered against banding, which repeat over its width."""
+
+    def __init__(self, y: Plane, u: Plane, v: Plane) -> None:
+        self._y, self._u, self._v = (np.concatenate([plane, plane], axis=1) for plane in (y, u, v))
+
+    def picture(self, area: Area) -> Picture:
+        left, top, right, bottom = area
+        half = left // 2, top // 2, right // 2, bottom // 2
+        return Picture(_repeated(self._y, area), _repeated(self._u, half), _repeated(self._v, half))
+
+
+def _repeated(rows: Plane, area: Area) -> Image.Image:
+    left, top, right, bottom = area
+    four = np.ascontiguousarray(rows[top:bottom, left % 4 : left % 4 + 4]).view(np.uint32)
+    wide = np.empty((bottom - top, -(-(right - left) // 4)), np.uint32)
+    wide[:] = four
+    return Image.frombuffer("L", (right - left, bottom - top), wide, "raw", "L", wide.shape[1] * 4, 1)
 
 
 class Sky:
@@ -141,7 +194,7 @@ class Sky:
         _, top, _, _ = self._camera.window(0, frame)
         width, height = picture.size
         places = np.arange(height, dtype=np.int64) * ONE + top
-        picture.paste(self._ink.picture(places, 0, width), (0, 0))
+        picture.paste(self._ink.rows(places).picture((0, 0, width, height)), (0, 0))
 
 
 class Composer:

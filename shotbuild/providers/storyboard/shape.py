@@ -23,9 +23,12 @@ def coverage(outlines: Iterable[Outline], width: int, height: int) -> Mask:
     total = np.zeros((height, width + 2), np.int32)
     for start in range(0, len(edges), 4096):
         _add(total, np.array(edges[start : start + 4096], np.int64), width, height)
-    filled = np.cumsum(total, axis=1, dtype=np.int32)[:, :width]
-    clipped: Mask = (np.minimum(np.abs(filled), 256) * 255 >> 8).astype(np.uint8)
-    return clipped
+    np.cumsum(total, axis=1, out=total)
+    np.abs(total, out=total)
+    np.minimum(total, 256, out=total)
+    total *= 255
+    total >>= 8
+    return total[:, :width].astype(np.uint8)
 
 
 def _edges(outline: Outline) -> list[tuple[int, int, int, int]]:
