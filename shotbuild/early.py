@@ -11,13 +11,12 @@ from contextlib import ExitStack
 
 from shotbuild.ahead import Ahead, Begun
 from shotbuild.casting import Casting
-from shotbuild.digest import manifest, of_text
 from shotbuild.engine.build import bring_sources
 from shotbuild.engine.execute import Workshop, execute, workplace
 from shotbuild.host import files
 from shotbuild.host.forks import cores
 from shotbuild.missing import paid_missing
-from shotbuild.plan.bind import Wanted, bind, wanted
+from shotbuild.plan.bind import Wanted, bound
 from shotbuild.plan.graph import Plan, upstream
 from shotbuild.plugins import Registry
 from shotbuild.records import ActionResult, Chosen, Digest, Origin, Project, SourceFile, Step
@@ -61,8 +60,7 @@ def _missing(step: Step, plan: Plan, rooms: Rooms, casting: Casting) -> Wanted |
         assert isinstance(origin, SourceFile), "it reads no other step"
         return rooms.source(origin)
 
-    action = bind(step, digest_of)
-    found = wanted(step, action, of_text(manifest(action)).sha256, digest_of)
+    _, found = bound(step, digest_of)
     return None if rooms.lookup(found) is not None or paid_missing(found, rooms) else found
 
 

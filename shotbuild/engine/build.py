@@ -20,7 +20,6 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from shotbuild.digest import manifest, of_text
 from shotbuild.engine.clock import Clock, RealClock
 from shotbuild.engine.done import Done
 from shotbuild.engine.events import Event, Failed, Finished, Planned, Replaced, Skipped, Started, Waiting, Warned
@@ -38,9 +37,9 @@ from shotbuild.errors import (
     ShotbuildError,
 )
 from shotbuild.host import files
-from shotbuild.plan.bind import Wanted, bind, wanted
+from shotbuild.plan.bind import Wanted, bound
 from shotbuild.plan.graph import Plan, upstream
-from shotbuild.records import Action, ActionResult, Chosen, Digest, Origin, Output, Price, SourceFile, Step
+from shotbuild.records import ActionResult, Chosen, Digest, Origin, Output, Price, SourceFile, Step
 from shotbuild.store.interface import Row
 from shotbuild.units import counted
 
@@ -93,14 +92,19 @@ class Report:
 class _Job:
     """A step that was bound, with the lock that keeps other processes from making the same."""
 
-    step: Step
-    action: Action
+    wanted: Wanted
     text: str
-    digest: str
     lock: files.Lock | None = None
     announced: bool = False
-    wanted: Wanted | None = None
     followers: list["_Job"] = field(default_factory=list)
+
+    @property
+    def step(self) -> Step:
+        return self.wanted.step
+
+    @property
+    def digest(self) -> str:
+        return self.wanted.key
 
 
 def build(plan: Plan, orders: Orders) -> Report:
@@ -129,7 +133,7 @@ def _cannot(error: ShotbuildError) -> bool:
 def _in_words(error: ShotbuildError, job: _Job) -> ShotbuildError:
     """A stage sees its inputs as files called by their digests; people know them by path or by step."""
     error = copy(error)
-    digests = dict(job.action.inputs)
+    digests = dict(job.wanted.action.inputs)
     for name, origin in job.step.inputs:
         known = origin.path if isinstance(origin, SourceFile) else f"the {name} of {job.step.name}"
         error.message = error.message.replace(digests[name].sha256, known)
@@ -237,12 +241,12 @@ class _Build:
         """The job of a step that has to be run here; None when it was found, is bought, or is being made already."""
         jobs = [self._bound(each) for each in (step, *step.fallbacks)]
         for each in jobs:
-            result = self.orders.lookup(self._wanted(each))
+            result = self.orders.lookup(each.wanted)
             if result is not None:
                 self._finish(each, result, ran=False)
                 return None
         job = jobs[0] if len(jobs) == 1 else self._begun(step, jobs)
-        refusal = next(filter(None, (self.orders.refuse(self._wanted(each)) for each in jobs)), None)
+        refusal = next(filter(None, (self.orders.refuse(each.wanted) for each in jobs)), None)
         if refusal is not None:
             raise refusal
         same = self.making.get(job.digest) or self.recording.get(job.digest)
@@ -261,20 +265,19 @@ class _Build:
         for index, job in enumerate(jobs if counter is not None else ()):
             assert counter is not None
             if self.orders.terms(job.step) is not None and counter.journal.open(job.digest) is not None:
-                job.step = replace(job.step, fallbacks=step.fallbacks[index:])
+                job.wanted = replace(job.wanted, step=replace(job.step, fallbacks=step.fallbacks[index:]))
                 return job
         return jobs[0]
 
     def _bound(self, step: Step) -> _Job:
-        action = bind(step, self._digest)
-        text = manifest(action)
-        return _Job(step, action, text, of_text(text).sha256)
+        text, found = bound(step, self._digest)
+        return _Job(found, text)
 
     def _buy(self, job: _Job, terms: Terms) -> None:
         if self.operations is None:
             raise InternalError(f"{job.step.name} asks a service, and nothing is open to buy it with")
         self.making[job.digest] = job
-        self.bought[self.operations.begin(self._wanted(job), terms)] = job
+        self.bought[self.operations.begin(job.wanted, terms)] = job
 
     def _claim(self, job: _Job, pool: ThreadPoolExecutor) -> None:
         """Runs a job unless its lane is full or another process holds its lock; then it is looked at again soon."""
@@ -301,7 +304,7 @@ class _Build:
             self.contended.append(job)
             return False
         job.lock = lock
-        result = self.orders.lookup(self._wanted(job))
+        result = self.orders.lookup(job.wanted)
         if result is not None:
             self._release(job)
             self._finish(job, result, ran=False)
@@ -348,7 +351,7 @@ class _Build:
             if (
                 step.batch != batch
                 and step.name not in self.skipped
-                and self.orders.lookup(self._wanted(self._bound(step))) is None
+                and self.orders.lookup(self._bound(step).wanted) is None
             ):
                 found += 1
         return found
@@ -365,12 +368,12 @@ class _Build:
         ended: dict[str, ActionResult | BaseException] = {}
         for job in jobs:
             try:
-                bring_sources(self._wanted(job), self.orders.bring)
+                bring_sources(job.wanted, self.orders.bring)
             except ShotbuildError as error:
                 ended[job.digest] = error
         whole = [job for job in jobs if job.digest not in ended]
         if len(whole) > 1 and self.orders.run_all is not None:
-            results = self.orders.run_all([self._wanted(job) for job in whole])
+            results = self.orders.run_all([job.wanted for job in whole])
             ended.update((job.digest, result) for job, result in zip(whole, results, strict=True))
         else:
             ended.update((job.digest, self._run_one(job)) for job in whole)
@@ -378,7 +381,7 @@ class _Build:
 
     def _run_one(self, job: _Job) -> ActionResult | BaseException:
         try:
-            return self.orders.run(self._wanted(job))
+            return self.orders.run(job.wanted)
         except Exception as error:
             return error
 
@@ -508,7 +511,7 @@ class _Build:
         self._push(replace(following, fallbacks=tuple(rest)))
 
     def _finish(self, job: _Job, result: ActionResult, *, ran: bool) -> None:
-        done = Done(wanted=self._wanted(job), result=result, ran=ran)
+        done = Done(wanted=job.wanted, result=result, ran=ran)
         self.orders.record(done)
         self.done[job.step.name] = done
         self.orders.hear(Finished(step=job.step, result=result, ran=ran))
@@ -548,11 +551,6 @@ class _Build:
             self.batches.setdefault(step.batch, {})[step.name] = step
         heapq.heappush(self.ready, (-step.priority, self.rank[step.name], step))
 
-    def _wanted(self, job: _Job) -> Wanted:
-        if job.wanted is None or job.wanted.step is not job.step:
-            job.wanted = wanted(job.step, job.action, job.digest, self._digest)
-        return job.wanted
-
     def _digest(self, origin: Origin) -> Digest:
         if isinstance(origin, Output):
             return self.done[origin.step].result.output(origin.name)
@@ -577,5 +575,5 @@ class _Build:
                     self._release(job)
         for each in (*self.recorded, *self.recorder.end()):
             if each.error is None:
-                self.orders.record(Done(wanted=self._wanted(each.job), result=each.row.result, ran=True))
+                self.orders.record(Done(wanted=each.job.wanted, result=each.row.result, ran=True))
             self._release(each.job)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from shotbuild.digest import manifest, of_text
 from shotbuild.records import Action, Digest, Fields, Origin, Step
 
 CITES = "cites"
@@ -19,9 +20,13 @@ class Wanted:
     continues: Digest | None
 
 
-def wanted(step: Step, action: Action, key: str, digest_of: Callable[[Origin], Digest]) -> Wanted:
+def bound(step: Step, digest_of: Callable[[Origin], Digest]) -> tuple[str, Wanted]:
+    """The text that is hashed, and what is looked up."""
+    action = bind(step, digest_of)
+    text = manifest(action)
     origin = None if step.asking is None else step.asking.continues
-    return Wanted(step=step, action=action, key=key, continues=None if origin is None else digest_of(origin))
+    continues = None if origin is None else digest_of(origin)
+    return text, Wanted(step=step, action=action, key=of_text(text).sha256, continues=continues)
 
 
 def bind(step: Step, digest_of: Callable[[Origin], Digest]) -> Action:

@@ -7,8 +7,8 @@ might give the bytes that it gave before, what follows is told as changed; the e
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
-from shotbuild.digest import manifest, of_text
-from shotbuild.plan.bind import Wanted, bind, wanted
+from shotbuild.digest import manifest
+from shotbuild.plan.bind import Wanted, bound
 from shotbuild.plan.explain import changed_fields
 from shotbuild.plan.graph import Plan, upstream
 from shotbuild.plan.shoot import CHOOSE
@@ -57,12 +57,12 @@ def forecast(
     for step in plan.steps:
         waiting = tuple(name for name in upstream(step) if name not in results)
         text, action, result = None, None, None
-        bound: tuple[Wanted, ...] = ()
+        jobs: tuple[Wanted, ...] = ()
         if not waiting:
-            text, first = _bound(step, digest_of)
+            text, first = bound(step, digest_of)
             action = first.action
-            bound = (first, *(_bound(each, digest_of)[1] for each in step.fallbacks))
-            result = next(filter(None, map(lookup, bound)), None)
+            jobs = (first, *(bound(each, digest_of)[1] for each in step.fallbacks))
+            result = next(filter(None, map(lookup, jobs)), None)
         if result is not None:
             results[step.name] = result
             told.append(Forecast(step=step, state=CACHED, why="up to date", action=action, last=None, result=result))
@@ -82,15 +82,8 @@ def forecast(
             why = "the bytes that were chosen are not in the store"
         else:
             why = _reason(before, text) if text is not None else f"{_list(waiting)} will run"
-        told.append(Forecast(step=step, state=state, why=why, action=action, last=before, wanted=bound))
+        told.append(Forecast(step=step, state=state, why=why, action=action, last=before, wanted=jobs))
     return tuple(told)
-
-
-def _bound(step: Step, digest_of: Callable[[Origin], Digest]) -> tuple[str, Wanted]:
-    """The text that is hashed, and what is looked up."""
-    action = bind(step, digest_of)
-    text = manifest(action)
-    return text, wanted(step, action, of_text(text).sha256, digest_of)
 
 
 def _read(
