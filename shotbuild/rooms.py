@@ -21,6 +21,7 @@ from shotbuild.engine.journal import Journal
 from shotbuild.errors import Location, ShotbuildError, SpecError, SpecErrors, StoreError
 from shotbuild.host import files, folders, packing
 from shotbuild.host.memory import Memory, settled, stamp_of
+from shotbuild.host.places import Places
 from shotbuild.host.tools import VARIABLE, find_ffmpeg, identify, joiner
 from shotbuild.ledgers import Ledgers, result_of
 from shotbuild.plan.bind import Wanted
@@ -91,12 +92,11 @@ class Rooms:
         clock: Clock = CLOCK,
     ) -> None:
         self.root = root.resolve()
-        self._within = f"{self.root}/".replace("//", "/")
+        self._places = Places(str(self.root))
         self.warn = warn
         self.clock = clock
         self._identify, self._measure, self._hear, self._look = identify, measure, hear, look
         self._sources: dict[str, Digest] = {}
-        self._folders: dict[str, str] = {}
         self._restored: set[str] = set()
         self._captions: dict[str, tuple[Caption, ...]] = {}
         self.wrote: dict[str, list[int]] = {}
@@ -156,14 +156,8 @@ class Rooms:
 
     def inside(self, path: str) -> Path:
         """A path of the project. Errors: ShotbuildError when links on the way lead out of it."""
-        # Text in place of Path, and each folder followed once: a season's ledgers are asked for one by one.
-        folder, _, name = path.rpartition("/")
-        if folder not in self._folders:
-            self._folders[folder] = os.path.realpath(self._within + folder)
-        real = f"{self._folders[folder]}/{name}"
-        if os.path.islink(real) or name in ("", ".", ".."):
-            real = os.path.realpath(real)
-        if not f"{real}/".startswith(self._within):
+        real = self._places.real(path)
+        if self._places.inside(real) is None:
             raise ShotbuildError(
                 f"{path} leads out of the project",
                 cause=f"it resolves to {real}",

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from shotbuild.errors import Location, SpecError, nearest
 from shotbuild.host.memory import STAMP
+from shotbuild.host.places import Places
 from shotbuild.spec.report import Refusal
 
 PROJECT_FILE = "shotbuild.yaml"
@@ -40,7 +41,7 @@ class Tree:
     def __init__(self, root: Path) -> None:
         self._root = os.path.realpath(root)
         self._known: dict[str, str | Refusal] = {}
-        self._folders: dict[str, str] = {}
+        self._places = Places(self._root)
         self.seen: dict[str, tuple[Stamp, str]] = {}
         """The text files that were read → stamp and sha256 as they were then."""
         self.noted: set[str] = set()
@@ -145,24 +146,16 @@ class Tree:
 
     def _checked(self, written: str) -> str:
         path = relative(written)
-        real = self._real(path)
-        if not real.startswith(f"{self._root}/".replace("//", "/")):
+        real = self._places.real(path)
+        inside = self._places.inside(real)
+        if inside is None:
             cause = "a symbolic link on the way leads out of the project"
             raise Refusal(f"{_shown(path)} is outside the project", cause=cause, hint="copy the file into the project")
-        inside = real[len(self._root) :].lstrip("/")
         _open_to_specs(inside, path)
         if path.startswith(f"{TEMPLATES}/") and not inside.startswith(f"{TEMPLATES}/"):
             raise Refusal(f"{_shown(path)} is a link out of `{TEMPLATES}/`", hint=f"copy the file to `{TEMPLATES}/`")
         self._regular(real, path)
         return path
-
-    def _real(self, path: str) -> str:
-        """Where a file really lies. Each folder is followed once: a season has thousands of files in one."""
-        folder, _, name = path.rpartition("/")
-        if folder not in self._folders:
-            self._folders[folder] = os.path.realpath(f"{self._root}/{folder}")
-        real = f"{self._folders[folder]}/{name}"
-        return os.path.realpath(real) if os.path.islink(real) else real
 
     def _regular(self, real: str, path: str) -> None:
         try:
