@@ -4,7 +4,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Collection
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -50,7 +50,7 @@ def make(
     """Brings a plan to results. casting: who makes which shot; ahead: what was begun before the plan was known.
 
     Errors: GateError for the lock; KeyboardInterrupt passes."""
-    began = time.monotonic()
+    began, ahead = time.monotonic(), ahead or Ahead({}, ExitStack(), cancel)
     holder = "a frozen build" if options.frozen else "a strict delivery" if options.strict else None
     hold_lock(rooms, casting.resolved(rooms.tools(project)), holder)
     try:
@@ -188,7 +188,7 @@ def _run(
     hear: Callable[[Event], None],
     build_id: str,
     folder: Path,
-    ahead: Ahead | None,
+    ahead: Ahead,
     refuse: Callable[[Wanted], ShotbuildError | None],
     then: Callable[[Done], None],
 ) -> Report:
@@ -219,12 +219,12 @@ def _run(
             terms=casting.terms,
             counter=desk,
             price=casting.price,
-            run=partial(execute, shop=shop) if ahead is None else partial(ahead.run, run=partial(execute, shop=shop)),
+            run=partial(ahead.run, run=partial(execute, shop=shop)),
             run_all=lambda wanted: execute_all(wanted, shop),
             record=settled,
             keep=rooms.keep,
             locks=rooms.folder("locks"),
-            held=_nothing_held if ahead is None else ahead.lock,
+            held=ahead.lock,
             jobs=options.jobs or cores(),
             refuse=refuse,
             fail_fast=options.fail_fast,
@@ -236,10 +236,6 @@ def _run(
             return build(plan, orders)
         finally:
             rooms.ledgers.settle()
-
-
-def _nothing_held(_: str) -> None:
-    return None
 
 
 def _entered(rooms: Rooms, fetched: Collection[str], done: Done) -> None:

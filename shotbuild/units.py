@@ -69,13 +69,17 @@ class Money:
 
 
 def round_half_up(value: Fraction) -> int:
-    return (2 * value.numerator + value.denominator) // (2 * value.denominator)
+    return _rounded(value.numerator, value.denominator)
+
+
+def _rounded(over: int, under: int) -> int:
+    """A quotient, halves up; what is only rounded need not be reduced: a season asks for it half a million times."""
+    return (2 * over + under) // (2 * under)
 
 
 def rounded_product(a: Fraction, b: Fraction) -> int:
-    """`round_half_up(a * b)`, without reducing what is only rounded: a season asks for it half a million times."""
-    over, under = a.numerator * b.numerator, a.denominator * b.denominator
-    return (2 * over + under) // (2 * under)
+    """`round_half_up(a * b)`."""
+    return _rounded(a.numerator * b.numerator, a.denominator * b.denominator)
 
 
 def counted(count: int, noun: str) -> str:
@@ -173,4 +177,4 @@ def timescale(rate: Fraction) -> int:
 
 def samples(frames: int, rate: Fraction) -> int:
     """The number of sound samples at 48 kHz that last as long as so many frames."""
-    return (2 * frames * rate.denominator * SAMPLE_RATE + rate.numerator) // (2 * rate.numerator)
+    return _rounded(frames * rate.denominator * SAMPLE_RATE, rate.numerator)

@@ -25,6 +25,5 @@ def command(
     def work(workspace: Workspace) -> Built:
         return workspace.build(targets or [], options, cancel)
 
-    if targets:
-        return shown(project, work, json=json)
-    return shown(project, work, json=json, early=lambda workspace: workspace.early(options, cancel))
+    everything = not targets
+    return shown(project, work, json=json, early=(lambda each: each.early(options, cancel)) if everything else None)

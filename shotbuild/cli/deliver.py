@@ -55,10 +55,9 @@ def command(
             _events(built)
         return built
 
-    if targets or only or to:
-        code = shown(project, work, json=json)
-    else:
-        code = shown(project, work, json=json, early=lambda workspace: workspace.early(options, cancel, deliver=True))
+    everything = not (targets or only or to)
+    early = (lambda each: each.early(options, cancel, deliver=True)) if everything else None
+    code = shown(project, work, json=json, early=early)
     for built in ended:
         if not json:
             _tell(built, project, to)

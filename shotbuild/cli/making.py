@@ -29,7 +29,7 @@ def shown(
     work: Callable[[Workspace], Built],
     *,
     json: bool,
-    early: Callable[[Workspace], AbstractContextManager[None]] = lambda _: nullcontext(),
+    early: Callable[[Workspace], AbstractContextManager[None]] | None = None,
 ) -> int:
     """Opens the project, shows what is made of it as it goes, sums it up; gives the exit code. early: `Workspace.early`,
     where everything is meant."""
@@ -48,7 +48,7 @@ def shown(
         workspace = open_project(project, hear)
         hidden = workspace.rooms.root / HIDDEN
         began = uptodate.Began(str(workspace.rooms.hidden) if hidden.exists() else None)
-        with terminable(), early(workspace):
+        with terminable(), early(workspace) if early else nullcontext():
             _ = workspace.project  # errors in specs are told before a display is drawn
             with display:
                 built = work(workspace)

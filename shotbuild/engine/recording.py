@@ -40,10 +40,6 @@ class Recorder(Generic[Job]):
         self._written: Future[list[Recorded[Job]]] | None = None
         self._pool = ThreadPoolExecutor(1, "record")
 
-    @property
-    def busy(self) -> bool:
-        return self._written is not None or bool(self._waiting)
-
     def add(self, job: Job, row: Row) -> None:
         self._waiting.append(Ended(job, row))
 

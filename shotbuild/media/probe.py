@@ -14,7 +14,7 @@ from shotbuild.errors import MediaError
 from shotbuild.media.colour import Look
 from shotbuild.media.containers import STILLS, container_of, opened
 from shotbuild.media.looks import look_of
-from shotbuild.media.reading import Reading, pictures_in, read_all, refuse_damage
+from shotbuild.media.reading import Reading, on_one_thread, pictures_in, read_all, refuse_damage
 from shotbuild.media.timing import Timing, timing_of
 from shotbuild.records import Fields, Footage, fields
 from shotbuild.units import rate_text
@@ -192,7 +192,7 @@ def glance(path: Path) -> Look:
     with opened(path) as source:
         stream = next(iter(pictures_in(source)), None)
         if stream is not None:
-            stream.codec_context.thread_count = 1
+            on_one_thread(stream)
         frame = next(iter(source.decode(stream)), None) if stream is not None else None
     if stream is None or frame is None:
         raise MediaError(f"{path.name} has no picture")

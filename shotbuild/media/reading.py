@@ -42,9 +42,7 @@ def read_all(source: InputContainer) -> list[Reading]:
     reads = [Reading(stream) for stream in list(pictures_in(source))[:1]]
     reads += [Reading(stream) for stream in source.streams.audio[:1]]
     for each in reads:
-        # One frame is decoded: threads for it cost more than the frame. A stream that nobody can decode has no context.
-        if context := _context(each.stream):
-            context.thread_count = 1
+        on_one_thread(each.stream)
     by_index = {each.stream.index: each for each in reads}
     if reads:
         for packet in source.demux([each.stream for each in reads]):
@@ -52,9 +50,12 @@ def read_all(source: InputContainer) -> list[Reading]:
     return reads
 
 
-def _context(stream: VideoStream | AudioStream) -> CodecContext | None:
-    """PyAV's own types say that there always is one."""
-    return stream.codec_context
+def on_one_thread(stream: VideoStream | AudioStream) -> None:
+    """Where one frame is decoded: threads for it cost more than the frame."""
+    # A stream that nobody can decode has none, whatever PyAV's own types say.
+    context: CodecContext | None = stream.codec_context
+    if context is not None:
+        context.thread_count = 1
 
 
 def _take(read: Reading, packet: "Packet[Any]") -> None:

@@ -171,11 +171,10 @@ class Kept:
         # As they were when the file was read: it may have been edited meanwhile.
         stamp, digest = tree.seen[file]
         row = _Row(stamp if settled(stamp) else None, digest, b"" if leaf is None else self._packed(leaf, file))
-        if row == self._rows.get(file):
-            return
         if leaf is not None:
             self._used.update(leaf.templates)
-        self._rows[file], self._fresh = row, True
+        if row != self._rows.get(file):
+            self._rows[file], self._fresh = row, True
 
     def show(self, shots: Iterable[str]) -> None:
         """Keeps whose pictures deliverables show."""
