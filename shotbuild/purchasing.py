@@ -41,6 +41,7 @@ NO_BUDGET = "that there is no budget"
 def account(service: Service, environ: Mapping[str, str]) -> Account:
     """A service as the environment lets us reach it. Errors: KeyRefused when no key is set; ProviderRefused for an address
     that would send it in the clear."""
+    # A server of one's own may do without a key: the empty set is always complete, and comes last.
     wanted = [names for names in service.keys if all(environ.get(name) for name in names)]
     if service.keys and not wanted:
         sets = " or ".join(" and ".join(names) for names in service.keys)
@@ -55,7 +56,7 @@ def account(service: Service, environ: Mapping[str, str]) -> Account:
     keys = {name: environ[name].strip() for name in (wanted[0] if wanted else ())}
     known = {name: environ[name].strip() for name in service.variables if environ.get(name)}
     address = (environ.get(service.variable) or service.address).rstrip("/")
-    if not address.startswith("https://") and not _on_loopback(address):
+    if keys and not address.startswith("https://") and not _on_loopback(address):
         raise ProviderRefused(
             f"{service.variable} would send the key of {service.name} in the clear",
             cause=address.partition("?")[0],

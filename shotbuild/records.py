@@ -725,11 +725,24 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a generator of one's own was found to be: a model that lies here, or the server that runs it.
+
+    pinned: what decides its takes, each by a digest or in words, and is held; unread: what would belong there and could not
+    be read → why. The pin is of `pinned` alone."""
+
+    pinned: Fields
+    unread: Fields = Fields()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lock:
-    """What every pin resolved to. providers: the project's own name → Pin; tools: name → Tool."""
+    """What every pin resolved to. providers: the project's own name → Pin; tools: name → Tool; generators: name among
+    `providers` → Facts, of those that are one's own."""
 
     providers: tuple[tuple[str, Pin], ...]
     tools: tuple[tuple[str, Tool], ...]
+    generators: tuple[tuple[str, Facts], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

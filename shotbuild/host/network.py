@@ -63,10 +63,11 @@ _NO_TAKE = ("text/html", "application/xhtml", "text/plain", "application/json", 
 
 
 class Network:
-    """The connections of one build. Closed by its maker. verify: as httpx takes it."""
+    """The connections of one build. Closed by its maker. verify: as httpx takes it; patience: seconds for which a server may
+    be silent in a call that is not paid for."""
 
-    def __init__(self, *, verify: bool | str = True) -> None:
-        waits = httpx.Timeout(60, connect=15, write=300, pool=60)
+    def __init__(self, *, verify: bool | str = True, patience: float = 60) -> None:
+        waits = httpx.Timeout(patience, connect=15, write=300, pool=60)
         head = {"User-Agent": f"shotbuild/{__version__}"}
         self._kept = httpx.Client(timeout=waits, headers=head, verify=verify, limits=httpx.Limits(max_connections=64))
         # A kept connection may have been closed at the other end without our knowing: what is paid for gets a fresh one.
@@ -131,29 +132,38 @@ class Connection:
     def pay(
         self,
         url: str,
-        body: Mapping[str, Any],
+        body: Mapping[str, Any] | None = None,
         *,
         method: str = "POST",
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        form: tuple[tuple[str, Part], ...] = (),
     ) -> Reply:
         if self.payment is not Payment.NONE:
             raise RuntimeError(f"the adapter of {self._account.name} pays twice in one submit")
         if self._before is None:
             raise RuntimeError(f"the adapter of {self._account.name} pays outside of submit")
-        call = Call(method=method, url=self._absolute(url), query=query or {}, headers=headers or {}, body=body, bare=False)
+        call = Call(
+            method=method,
+            url=self._absolute(url),
+            query=query or {},
+            headers=headers or {},
+            body=body,
+            form=form,
+            bare=False,
+        )
         with ExitStack() as opened:
             # What cannot even be written as a request is found out before it is written down as one that left.
             request = self._request(self._fresh, call, opened)
-        self._before(self.shown(frozen(call)))
-        self.payment, self.last = Payment.UNKNOWN, ""
-        try:
-            reply = self._answered(self._fresh, request)
-        except ProviderUnavailable as error:
-            if isinstance(error.__cause__, _NEVER_LEFT):
-                self.payment = Payment.UNSENT
-                raise
-            raise self._unknown(error.cause or error.message) from error
+            self._before(self.shown(frozen(call)))
+            self.payment, self.last = Payment.UNKNOWN, ""
+            try:
+                reply = self._answered(self._fresh, request)
+            except ProviderUnavailable as error:
+                if isinstance(error.__cause__, _NEVER_LEFT):
+                    self.payment = Payment.UNSENT
+                    raise
+                raise self._unknown(error.cause or error.message) from error
         try:
             self._checked(reply)
         except (ProviderRefused, RateLimited):
@@ -440,8 +450,13 @@ class Connection:
 def frozen(call: Call) -> str:
     """A call as JSON text, for the record: long texts, such as pictures, by their digest."""
     said: dict[str, Any] = {"method": call.method, "url": call.url, "query": dict(call.query)}
-    said |= {"headers": dict(call.headers), "body": short(call.body)}
+    said |= {"headers": dict(call.headers), "body": short(call.body), "form": [_shown(*part) for part in call.form]}
     return json.dumps({name: value for name, value in said.items() if value}, ensure_ascii=False, sort_keys=True)
+
+
+def _shown(name: str, part: Part) -> list[Any]:
+    """A part of a form; a file by its name, which says nothing of this machine."""
+    return [name, short(part.content) if isinstance(part.content, str) else {"file": part.name}]
 
 
 def short(value: Any) -> Any:

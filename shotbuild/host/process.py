@@ -43,7 +43,7 @@ def run(
         try:
             late = _wait(process, cancel, deadline, feeder)
         finally:
-            _kill_group(process)
+            kill_group(process)
             if feeder is not None:
                 feeder.join()
         if cancel is not None and cancel.is_set():
@@ -52,7 +52,7 @@ def run(
             raise feeder.failure
         errors = _text(stderr)
         if late or process.returncode != 0:
-            raise ProcessError(_how_it_ended(argv, process.returncode, deadline if late else None), cause=_tail(errors))
+            raise ProcessError(how_it_ended(argv, process.returncode, deadline if late else None), cause=_tail(errors))
         return _text(stdout), errors
 
 
@@ -150,7 +150,8 @@ def _asked_often(process: subprocess.Popen[bytes], seconds: float) -> bool:
     return True
 
 
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Ends a process and all that it started; it has GRACE_SECONDS to end by itself."""
     for stop in (signal.SIGTERM, signal.SIGKILL):
         if process.poll() is not None:
             return
@@ -173,7 +174,13 @@ def _tail(errors: str) -> str:
     return "\n".join(errors.strip().splitlines()[-STDERR_LINES:]) or "it said nothing on stderr"
 
 
-def _how_it_ended(argv: Sequence[str], code: int, deadline: float | None) -> str:
+def tail_of(stderr: IO[bytes]) -> str:
+    """The end of what a program said."""
+    return _tail(_text(stderr))
+
+
+def how_it_ended(argv: Sequence[str], code: int, deadline: float | None) -> str:
+    """deadline: the one that it passed, None = it ended by itself."""
     name = Path(argv[0]).name
     if deadline is not None:
         return f"{name} took longer than {deadline:g} s and was stopped"

@@ -207,12 +207,13 @@ class Http(Protocol):
     def pay(
         self,
         url: str,
-        body: Mapping[str, Any],
+        body: Mapping[str, Any] | None = None,
         *,
         method: str = "POST",
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        form: tuple[tuple[str, Part], ...] = (),
     ) -> Reply:
-        """The one call of `submit` that costs money: written down before it leaves, and made once. Errors: FateUnknown when
-        it may have arrived and no answer came back."""
+        """The one call of `submit` that costs money, or a generator's time: written down before it leaves, and made once.
+        body: JSON, or form: multipart. Errors: FateUnknown when it may have arrived and no answer came back."""
         ...

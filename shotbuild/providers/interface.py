@@ -10,10 +10,13 @@ nothing: the engine writes down, polls, waits, tries again, fetches and pays.
     cancel    operation → was it in time
     find      request → Operation | None  a submit whose answer was lost: by the id that we chose, or by listing
     fault     reply → ProviderError       which kind of no this is; None = it is no no
+
+A provider of generators of one's own is `Hosted` besides, whichever of the two it is: what its models are is not known
+beforehand. It is looked at, written into the lock, and held there.
 """
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
@@ -22,14 +25,17 @@ from typing import Protocol, TypeAlias, TypeGuard, runtime_checkable
 
 from shotbuild.errors import ProviderError
 from shotbuild.host.wire import Http, Reply
-from shotbuild.records import Fields, Format, Objection, Operation, Pin, Price, Value, Wish, fields
+from shotbuild.host.workers import Workers
+from shotbuild.records import Digest, Facts, Fields, Format, Objection, Operation, Pin, Price, Value, Wish, fields
 from shotbuild.spec.fields import Field
 from shotbuild.units import rate_text
 
 __all__ = [
     "Address",
     "Doubt",
+    "Facts",
     "Finds",
+    "Hosted",
     "Local",
     "Model",
     "Objection",
@@ -40,12 +46,14 @@ __all__ = [
     "Request",
     "Rewriting",
     "Service",
+    "Site",
     "State",
     "Status",
     "Strength",
     "Tariff",
     "Wish",
     "Workplace",
+    "is_hosted",
     "is_local",
     "is_service",
     "request_fields",
@@ -119,6 +127,9 @@ class Model:
     seeded: whether a seed is sent; extends: whether it can go on from a clip of its own; rewriting: of prompts;
     tariff: what it costs; kept: hours for which the service keeps the output, None = unsaid; ends: ISO 8601, the day after
     which it is gone, where that is known; at_once, per_minute: what the service allows, None = unsaid; notes: for people.
+
+    files: names of settings that are files of the project: they are inputs under those names, and their bytes are part of
+    the recipe in place of their paths.
     """
 
     name: str
@@ -145,6 +156,7 @@ class Model:
     at_once: int | None = None
     per_minute: int | None = None
     notes: str = ""
+    files: tuple[str, ...] = ()
 
     def pin(self, provider: str) -> Pin:
         return Pin(provider=provider, model=self.name, version=self.version)
@@ -158,7 +170,8 @@ class Request:
     """One take, complete. project, shot, title: names to show; take: its number among the takes of this recipe;
     frames: how many, at format.rate; references: role → file (of the store: its name is its sha256, it has no suffix);
     settings: the model's fields, defaults written out; recipe: the hexadecimal digest of the action that this is;
-    model: its name; client: the id that we choose for this attempt, a UUID, for services that take one."""
+    model: its name; client: the id that we choose for this attempt, a UUID, for services that take one; version: that of the
+    pin, which a generator of one's own has to have."""
 
     project: str
     shot: str
@@ -173,6 +186,7 @@ class Request:
     recipe: str
     model: str = ""
     client: str = ""
+    version: str = ""
 
     @property
     def seconds(self) -> Fraction:
@@ -242,11 +256,16 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workplace:
-    """What a provider on this machine may use. ffmpeg: the executable; folder: empty, its own; cancel: set = stop."""
+    """What a provider on this machine may use. ffmpeg: the executable; folder: empty, its own; cancel: set = stop; root: the
+    project's folder; progress: told percents from 0, may be called from any thread; workers: programs that stay loaded from
+    one take to the next, None = for this take alone."""
 
     ffmpeg: Path
     folder: Path
     cancel: threading.Event
+    root: Path = Path()
+    progress: Callable[[int], None] = lambda _: None
+    workers: Workers | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,6 +346,37 @@ class Service(Offer, Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where a generator of one's own is looked at. root: the project's folder; digest: of any file, whose bytes are read
+    only when its stat changed, Errors: OSError; http: a line to a service, None for a provider on this machine."""
+
+    root: Path
+    digest: Callable[[Path], Digest]
+    http: Http | None = None
+
+
+@runtime_checkable
+class Hosted(Protocol):
+    """A provider of generators of one's own: which weights, which code and which server stand behind a model's name is
+    found out, pinned in the lock, and looked at again before anything is asked of it. settings: of a shot, defaults written
+    out."""
+
+    def subject(self, model: str, settings: Fields) -> str:
+        """What the settings name: a workflow, a folder of weights, an image. Shots with the same one share an entry in the
+        lock; `""` = there is one for all. Pure."""
+        ...
+
+    def examine(self, model: str, settings: Fields, site: Site) -> Facts:
+        """What it is now. Errors: ProviderUnavailable when it cannot be reached; ProviderRefused when it cannot be used."""
+        ...
+
+    def inspect(self, model: str, wish: Wish, facts: Facts | None, site: Site) -> Iterable[Objection]:
+        """What of a wish the generator itself cannot do, beyond `objections`: it is looked at, where it can be reached, else
+        what the lock says of it. facts: of the lock, None = it is not in it."""
+        ...
+
+
 @runtime_checkable
 class Recalls(Protocol):
     """A service that needs more than an id to be asked after an operation which a person found on its page. name: the id;
@@ -344,6 +394,10 @@ def is_service(provider: Provider) -> TypeGuard[Service]:
 
 def is_local(provider: Provider) -> TypeGuard[Local]:
     return hasattr(provider, "make")
+
+
+def is_hosted(provider: object) -> TypeGuard[Hosted]:
+    return hasattr(provider, "examine")
 
 
 def request_fields(request: Request) -> Fields:
