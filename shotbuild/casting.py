@@ -1,16 +1,32 @@
 """Which provider and model makes which shot, and what every pin of a project resolves to. Reads no files."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 
+from shotbuild.digest import version_of
 from shotbuild.engine.lanes import LaneRules
 from shotbuild.engine.terms import Terms
 from shotbuild.plan.materials import Generator
 from shotbuild.providers.common import length_for
-from shotbuild.providers.interface import Model, Provider, Request, Service, is_service
-from shotbuild.records import FREE, Fallback, Fields, Finish, Lock, Pin, Price, Project, ProviderUse, Shot, Step, Tool, Value
+from shotbuild.providers.interface import Hosted, Model, Provider, Request, Service, is_hosted, is_service
+from shotbuild.records import (
+    FREE,
+    Facts,
+    Fallback,
+    Fields,
+    Finish,
+    Lock,
+    Pin,
+    Price,
+    Project,
+    ProviderUse,
+    Shot,
+    Step,
+    Tool,
+    Value,
+)
 from shotbuild.spec.fields import written_out
 from shotbuild.units import rate_text
 
@@ -28,14 +44,30 @@ def finisher(shot: Shot, finish: Finish) -> Shot:
 
 AT_ONCE = 4
 """Operations at once where neither the project nor the service's own table says."""
+UNPINNED = "not pinned yet"
+"""In place of the version of a generator of one's own that is not in the lock: no take has a recipe with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnGenerator:
+    """A generator of one's own that shots of a project use. name: of its entry in the lock; use: the project's name of its
+    provider; settings: of one of those shots, defaults written out."""
+
+    name: str
+    use: str
+    provider: Hosted
+    model: str
+    settings: Fields
 
 
 @dataclass(frozen=True)
 class Casting:
-    """One project's providers. providers: all that are installed, by their own names."""
+    """One project's providers. providers: all that are installed, by their own names; locked: what the lock says of
+    generators of one's own."""
 
     project: Project
     providers: Mapping[str, Provider]
+    locked: Mapping[str, Facts] = field(default_factory=dict)
 
     def generators(self, ffmpeg: Pin) -> dict[str, Generator]:
         """Who makes the takes of each generated shot."""
@@ -71,13 +103,68 @@ class Casting:
     def resolved(self, tools: tuple[Tool, ...]) -> Lock:
         """The pins of everything that the project uses, as they are now."""
         pins = {}
-        for shot in self.project.shots:
-            own = [shot] if shot.plate is None else []
-            others = [in_place(shot, each) for each in shot.fallbacks]
-            for each in (*own, *others, *(finisher(shot, each) for each in shot.finish if each.provider is not None)):
-                provider, model = self._provider(each), self._model(each)
+        for each in self._parts():
+            provider, model = self._provider(each), self._model(each)
+            own = self.own_by(each)
+            if own is None:
                 pins[f"{each.provider}/{model.name}"] = model.pin(provider.name)
-        return Lock(providers=tuple(sorted(pins.items())), tools=tuple((tool.name, tool) for tool in tools))
+            elif own.name in self.locked:
+                pins[own.name] = self._pin(each)
+        return Lock(
+            providers=tuple(sorted(pins.items())),
+            tools=tuple((tool.name, tool) for tool in tools),
+            generators=tuple(sorted((name, facts) for name, facts in self.locked.items() if name in pins)),
+        )
+
+    @cached_property
+    def own(self) -> Mapping[str, OwnGenerator]:
+        """The generators of one's own, by their names in the lock."""
+        if not any(is_hosted(self.providers[use.use]) for use in self.project.providers):
+            return {}
+        return {own.name: own for own in map(self.own_by, self._parts()) if own is not None}
+
+    def own_of(self, step: Step) -> str | None:
+        """The name in the lock of the generator of one's own that a step asks; None = it asks none, or one that is neither
+        in the lock nor asked by its shot today."""
+        if step.use is None or not self.own:
+            return None
+        pin, shot = step.recipe.pins[0], next(iter(step.shots), "")
+        today = self._asked.get((shot, step.use, pin.model))
+        if today is not None and self._version(today) == pin.version:
+            return today
+        return next((name for name in self.own if name in self.locked and self._version(name) == pin.version), None)
+
+    @cached_property
+    def _asked(self) -> Mapping[tuple[str, str, str], str]:
+        """Shot, project's name of the provider, model → the generator of one's own that is meant."""
+        owns = ((part, self.own_by(part)) for part in self._parts())
+        return {(part.name, part.provider, own.model): own.name for part, own in owns if own is not None}
+
+    def _parts(self) -> Iterator[Shot]:
+        """Each shot as each provider that it names sees it."""
+        for shot in self.project.shots:
+            if shot.plate is None:
+                yield shot
+            yield from (in_place(shot, each) for each in shot.fallbacks)
+            yield from (finisher(shot, each) for each in shot.finish if each.provider is not None)
+
+    def own_by(self, shot: Shot) -> OwnGenerator | None:
+        """The generator of one's own that makes a shot's takes; None = none does."""
+        provider = self._provider(shot)
+        if not is_hosted(provider):
+            return None
+        model = self._model(shot)
+        settings = written_out(model.fields, shot.settings)
+        subject = provider.subject(model.name, settings)
+        name = f"{shot.provider}/{model.name}{subject and f':{subject}'}"
+        return OwnGenerator(name=name, use=shot.provider, provider=provider, model=model.name, settings=settings)
+
+    def _version(self, name: str) -> str:
+        return version_of(self.locked[name]) if name in self.locked else UNPINNED
+
+    def _pin(self, shot: Shot) -> Pin:
+        own, pin = self.own_by(shot), self._model(shot).pin(self._provider(shot).name)
+        return pin if own is None else replace(pin, version=self._version(own.name))
 
     def price(self, step: Step, request: Request | None = None) -> Price:
         """What one run of a step costs; only those that ask a provider cost anything. request: what is really asked, where
@@ -148,14 +235,19 @@ class Casting:
         provider, model = self._provider(shot), self._model(shot)
         return Generator(
             use=shot.provider,
-            pins=(model.pin(provider.name), *((ffmpeg,) if "ffmpeg" in model.uses else ())),
+            pins=(self._pin(shot), *((ffmpeg,) if "ffmpeg" in model.uses else ())),
             extension=model.extension,
             sound=provider.has_sound(model.name, written_out(model.fields, shot.settings)),
             shows=model.shows,
+            files=model.files,
         )
 
     def _provider(self, shot: Shot) -> Provider:
-        return self.providers[self._uses[shot.provider].use]
+        return self.provider_of(shot.provider)
+
+    def provider_of(self, use: str) -> Provider:
+        """use: the project's name of it."""
+        return self.providers[self._uses[use].use]
 
     def _model(self, shot: Shot) -> Model:
         models = self._provider(shot).models

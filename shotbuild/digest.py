@@ -9,7 +9,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any
 
-from shotbuild.records import Action, Digest, Fields, Pin, Recipe, Value
+from shotbuild.records import Action, Digest, Facts, Fields, Pin, Recipe, Value
 
 CHUNK = 1 << 20
 _name = itemgetter(0)
@@ -69,6 +69,11 @@ def manifest(action: Action) -> str:
 
 def of_action(action: Action) -> Digest:
     return of_text(manifest(action))
+
+
+def version_of(facts: Facts) -> str:
+    """The version in the pin of a generator of one's own: what it was found to be, and nothing else."""
+    return f"sha256:{of_text(canonical(facts.pinned)).sha256}"
 
 
 def of_text(text: str) -> Digest:

@@ -19,6 +19,7 @@ from shotbuild.missing import paid_missing
 from shotbuild.plan.bind import Wanted, bound
 from shotbuild.plan.graph import Plan, upstream
 from shotbuild.plugins import Registry
+from shotbuild.providers.interface import is_hosted
 from shotbuild.records import ActionResult, Chosen, Digest, Origin, Project, SourceFile, Step
 from shotbuild.rooms import Rooms
 
@@ -51,6 +52,8 @@ def _missing(step: Step, plan: Plan, rooms: Rooms, casting: Casting) -> Wanted |
     """A step bound, if it is a take that a build would make here and now, and for nothing."""
     if step.asking is None or step.fallbacks or upstream(step) or plan.chosen[step.shots[0]].conflict:
         return None
+    if is_hosted(casting.providers[step.recipe.pins[0].provider]):
+        return None  # it is looked at first
     if casting.terms(step) is not None or casting.lane(step) is not None or casting.price(step).amount != 0:
         return None
 

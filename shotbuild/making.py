@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 
 from shotbuild.ahead import Ahead
 from shotbuild.built import BuildOptions, Built
@@ -20,6 +21,8 @@ from shotbuild.engine.execute import Workshop, execute, execute_all, workplace
 from shotbuild.engine.journal import OWED, Phase
 from shotbuild.errors import BytesLost, GateError, ShotbuildError, StoreError
 from shotbuild.host.forks import cores
+from shotbuild.host.workers import Workers
+from shotbuild.hosting import Hosting
 from shotbuild.linking import Linker
 from shotbuild.missing import bytes_missing, paid_missing
 from shotbuild.plan.bind import Wanted
@@ -45,9 +48,11 @@ def make(
     options: BuildOptions,
     cancel: threading.Event,
     hear: Callable[[Event], None],
+    hosting: Hosting | None = None,
     ahead: Ahead | None = None,
 ) -> Built:
-    """Brings a plan to results. casting: who makes which shot; ahead: what was begun before the plan was known.
+    """Brings a plan to results. casting: who makes which shot; hosting: generators of one's own, None = there are none;
+    ahead: what was begun before the plan was known.
 
     Errors: GateError for the lock; KeyboardInterrupt passes."""
     began, ahead = time.monotonic(), ahead or Ahead({}, ExitStack(), cancel)
@@ -55,12 +60,16 @@ def make(
     hold_lock(rooms, casting.resolved(rooms.tools(project)), holder)
     try:
         build_id = uuid.uuid4().hex  # one limit for all passes
-        refuse = partial(_refusal, plan, rooms, _allowed if options.generates else _frozen)
+        refused = partial(_refusal, plan, rooms, hosting)
+        refuse = partial(refused, _allowed if options.generates else _frozen)
         with (
+            Workers() as workers,
             workplace(rooms.folder("work"), rooms.folder("locks")) as folder,
             Linker(plan, partial(rooms.link, hard=project.settings.link == "hardlink", folder=folder)) as linker,
         ):
-            run = partial(_run, plan, project, rooms, registry, casting, options, cancel, hear, build_id, folder, ahead)
+            run = partial(
+                _run, plan, project, rooms, registry, casting, options, cancel, hear, build_id, folder, workers, ahead
+            )
             report = run(refuse, linker.begin)
             placed = linker.end({done.step.name for done in report.done})
             for _ in range(HEALINGS):
@@ -68,7 +77,7 @@ def make(
                 if cancel.is_set() or not lost:
                     break
                 # Damaged bytes were set aside, so the step that made them is missing now, and is made again.
-                again = partial(_refusal, plan, rooms, partial(_again, casting, report) if options.generates else _frozen)
+                again = partial(refused, partial(_again, casting, report) if options.generates else _frozen)
                 report = _joined(report, run(again, linker.begin))
                 placed = linker.end({done.step.name for done in report.done})
         for path in placed.written:
@@ -120,10 +129,15 @@ def _allowed(_: Step) -> ShotbuildError | None:
 
 
 def _refusal(
-    plan: Plan, rooms: Rooms, otherwise: Callable[[Step], ShotbuildError | None], wanted: Wanted
+    plan: Plan,
+    rooms: Rooms,
+    hosting: Hosting | None,
+    otherwise: Callable[[Step], ShotbuildError | None],
+    wanted: Wanted,
 ) -> ShotbuildError | None:
     """Why a step that nobody has made may not be made. Bytes that a person chose, or paid for, are never made anew."""
-    return bytes_missing(plan, wanted.step, rooms.blobs) or paid_missing(wanted, rooms) or otherwise(wanted.step)
+    lost = bytes_missing(plan, wanted.step, rooms.blobs) or paid_missing(wanted, rooms) or otherwise(wanted.step)
+    return lost or (hosting.refusal(wanted.step) if hosting is not None else None)
 
 
 def _frozen(step: Step) -> ShotbuildError | None:
@@ -188,11 +202,14 @@ def _run(
     hear: Callable[[Event], None],
     build_id: str,
     folder: Path,
+    workers: Workers,
     ahead: Ahead,
     refuse: Callable[[Wanted], ShotbuildError | None],
     then: Callable[[Done], None],
 ) -> Report:
-    """folder: the build's own, for what is being made; then: told of each step that is done and recorded."""
+    """folder: the build's own, for what is being made; workers: programs that stay loaded; then: told of each step that is
+    done and recorded."""
+    progress: SimpleQueue[tuple[str, int]] = SimpleQueue()
     with closing(Lines()) as lines:
         shop = Workshop(
             blobs=rooms.blobs,
@@ -200,6 +217,9 @@ def _run(
             ffmpeg=rooms.ffmpeg(project),
             folder=folder,
             cancel=cancel,
+            root=rooms.root,
+            progress=lambda key, percent: progress.put((key, percent)),
+            workers=workers,
         )
 
         buys = any(casting.terms(step) is not None for step in plan.steps)
@@ -231,6 +251,7 @@ def _run(
             cancel=cancel,
             hear=hear,
             clock=rooms.clock,
+            progress=progress,
         )
         try:
             return build(plan, orders)

@@ -7,11 +7,12 @@ project.deliver()
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 from shotbuild.ahead import Ahead
 from shotbuild.built import BuildOptions, Built
@@ -38,6 +39,7 @@ from shotbuild.providers.interface import Model, is_service
 from shotbuild.records import (
     Chosen,
     Digest,
+    Facts,
     Fields,
     Lock,
     Objection,
@@ -135,7 +137,13 @@ class Workspace:
     @cached_property
     def casting(self) -> Casting:
         """Which provider and model makes which shot."""
-        return Casting(self.project, self.registry.providers)
+        return Casting(self.project, self.registry.providers, self._locked)
+
+    @cached_property
+    def _locked(self) -> dict[str, Facts]:
+        """What the lock has of generators of one's own, with what a build finds of those that are new."""
+        lock = self.rooms.read_lock()
+        return {} if lock is None else dict(lock.generators)
 
     @cached_property
     def whole(self) -> Plan:
@@ -160,7 +168,7 @@ class Workspace:
         return expand(project, self._materials(project, ffmpeg, more))
 
     def _materials(self, project: Project, ffmpeg: Pin, more: Mapping[str, int] = NO_MORE) -> Materials:
-        casting = Casting(project, self.registry.providers)
+        casting = Casting(project, self.registry.providers, self._locked)
         return Materials(
             stages={name: entry.version for name, entry in self.registry.stages.items()},
             ffmpeg=ffmpeg,
@@ -188,7 +196,7 @@ class Workspace:
         checks: list[Callable[[], object]] = [self.rooms.read_lock, lambda: self.rooms.check_sounds(project)]
         checks += [partial(self._read_whole, shot.name) for shot in project.shots]
         errors: list[SpecError] = []
-        checks.append(partial(getattr, self, "whole"))
+        checks += [partial(getattr, self, "whole"), self._check_own]
         for check in checks:
             try:
                 check()
@@ -204,6 +212,13 @@ class Workspace:
         _refuse(disputed(self.whole.choices))
         return project
 
+    def _check_own(self) -> None:
+        """Errors: SpecErrors, of what generators of one's own cannot do."""
+        with self._hosted() as hosting:
+            errors = [] if hosting is None else list(hosting.objections(self.project.shots))
+        if errors:
+            raise SpecErrors(errors)
+
     def _read_whole(self, shot: str) -> None:
         for take in self.rooms.ledgers.of(shot).takes:
             whole(take)
@@ -216,8 +231,10 @@ class Workspace:
 
     def plan(self, targets: Sequence[str] = ()) -> PlannedBuild:
         """What `build` with the same targets would do, step by step; nothing is made. Says how the lock differs."""
-        for sentence in self.lock(update=False)[1]:
+        for sentence in self.lock(look=False)[1]:
             self.rooms.warn(sentence)
+        for name in self.casting.own.keys() - self._locked.keys():
+            self.rooms.warn(f"{name} is not in the lock yet: a build, or `shotbuild lock --update`, looks at it and pins it")
         plan = self._wanted(targets)
         _refuse(disputed(self._choices(plan)))
         lines = self._forecast(plan)
@@ -295,6 +312,7 @@ class Workspace:
         cancel: threading.Event | None = None,
     ) -> Built:
         """Makes what is missing and puts the results into out/. No targets = everything."""
+        self._pin_own(options)
         return self._build(self._wanted(targets), options, cancel)
 
     def deliver(
@@ -317,6 +335,7 @@ class Workspace:
         """
         if to is not None:
             check_folder(to, self.rooms.root)  # before anything is made, and paid for
+        self._pin_own(options)
         plan = self._deliverables(targets, only)
         choices = self._choices(plan)
         _refuse(disputed(choices))
@@ -397,6 +416,7 @@ class Workspace:
     ) -> tuple[Built, tuple[Take, ...]]:
         """Makes `count` more takes of each shot, with seeds of their own; what stands for the shot stays, if a person chose
         it. Gives the new takes as well. Errors: LimitReached before anything is made."""
+        self._pin_own(options)
         more = dict.fromkeys(shots, count)
         whole = self.plan_of(self.project, self._ffmpeg, more)
         rolled = frozenset(
@@ -437,9 +457,11 @@ class Workspace:
         drawn: str = load(f"shotbuild.plan.drawing:{form}", "the drawing")(part(self.whole, meant), states)
         return drawn
 
-    def lock(self, *, update: bool = False) -> tuple[Lock, tuple[str, ...]]:
-        """The pins as they resolve now, and how they differ from the lock. update: writes them over the lock."""
-        now = self.casting.resolved(self.rooms.tools(self.project))
+    def lock(self, *, update: bool = False, look: bool = True) -> tuple[Lock, tuple[str, ...]]:
+        """The pins as they resolve now, and how they differ from the lock. update: writes them over the lock; look: at
+        generators of one's own as well, which are taken to be what the lock says where they cannot be reached."""
+        casting = replace(self.casting, locked=self._looked_at()) if look else self.casting
+        now = casting.resolved(self.rooms.tools(self.project))
         locked = self.rooms.read_lock()
         if update:
             self.rooms.write_lock(now)
@@ -501,6 +523,46 @@ class Workspace:
             texts = {step.name: _text(step, before.rooms.source) for step in plan.steps}
         return frozenset(step.name for step in self.whole.steps if texts.get(step.name) != _text(step, self.rooms.source))
 
+    # --- generators of one's own --------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _hosted(self) -> Iterator[Any]:
+        """None = the project has none."""
+        if not self.casting.own:
+            yield None
+            return
+        # What it needs to reach a server takes long to load.
+        with closing(load("shotbuild.hosting:Hosting", "generators of one's own")(self.casting, self.rooms)) as hosting:
+            yield hosting
+
+    def _looked_at(self) -> dict[str, Facts]:
+        found: dict[str, Facts] = {}
+        with self._hosted() as hosting:
+            for name in self.casting.own if hosting is not None else ():
+                assert hosting is not None
+                try:
+                    found[name] = hosting.facts(name)
+                except ShotbuildError as error:
+                    why = f"{error.message} ({error.cause})" if error.cause else error.message
+                    self.rooms.warn(f"{name} could not be looked at: {why}")
+                    found |= {name: self._locked[name]} if name in self._locked else {}
+        self.rooms.memory.save()
+        return found
+
+    def _pin_own(self, options: BuildOptions) -> None:
+        """Before a build is planned: looks at those that the lock does not have. What cannot be looked at is told by the
+        step that asks it."""
+        fresh = self.casting.own.keys() - self._locked.keys()
+        if not fresh or not options.generates:
+            return
+        with self._hosted() as hosting:
+            assert hosting is not None, "the project has some"
+            for name in sorted(fresh):
+                with suppress(ShotbuildError):
+                    self._locked[name] = hosting.facts(name)
+        for planned in ("whole", "chosen"):
+            self.__dict__.pop(planned, None)
+
     # --- making -------------------------------------------------------------------------------------------------------
 
     @contextmanager
@@ -544,17 +606,19 @@ class Workspace:
         if not options.frozen:
             self.rooms.ledgers.enter_moves()
         # What builds takes long to load, and most calls only look.
-        built: Built = load("shotbuild.making:make", "the build")(
-            plan,
-            self.project,
-            self.rooms,
-            self.registry,
-            self.casting,
-            options,
-            cancel or threading.Event(),
-            self.hear,
-            self._ahead,
-        )
+        with self._hosted() as hosting:
+            built: Built = load("shotbuild.making:make", "the build")(
+                plan,
+                self.project,
+                self.rooms,
+                self.registry,
+                self.casting,
+                options,
+                cancel or threading.Event(),
+                self.hear,
+                hosting,
+                self._ahead,
+            )
         return built
 
     def _check_price(self, plan: Plan, options: BuildOptions) -> None:

@@ -15,6 +15,7 @@ PROJECT = (
     "rooms",
     "casting",
     "purchasing",
+    "hosting",
     "standing",
     "revision",
     "linking",

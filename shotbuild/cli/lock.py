@@ -17,6 +17,9 @@ def command(
     now, found = open_project(project, console.warn).lock(update=update)
     for name, pin in now.providers:
         console.out(f"{name}: {pin.provider} {pin.model} {pin.version}")
+    for name, facts in now.generators:
+        for field, why in facts.unread:
+            console.out(f"{name}: not pinned, because it could not be read: {field} ({why})")
     for name, tool in now.tools:
         console.out(f"{name}: {tool.version} ({tool.identity[:8]}, {tool.architecture})")
     for sentence in found:

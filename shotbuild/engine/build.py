@@ -22,7 +22,7 @@ from typing import Any
 
 from shotbuild.engine.clock import Clock, RealClock
 from shotbuild.engine.done import Done
-from shotbuild.engine.events import Event, Failed, Finished, Planned, Replaced, Skipped, Started, Waiting, Warned
+from shotbuild.engine.events import Event, Failed, Finished, Planned, Polled, Replaced, Skipped, Started, Waiting, Warned
 from shotbuild.engine.operations import Bought, Counter, Operations, Purchase
 from shotbuild.engine.recording import Recorded, Recorder
 from shotbuild.engine.terms import Terms
@@ -57,7 +57,8 @@ class Orders:
     price: what one run of a step costs; run: executes one action; run_all: those of one batch at once, None = one by one;
     refuse: why a missing step may not be made; keep: puts results on disk, all or none, called in another thread; record:
     told of each step with its result, before anyone else; locks: folder of lock files; held: the lock of an action that
-    somebody of this process has begun already, which is handed over; jobs: how many run at once.
+    somebody of this process has begun already, which is handed over; jobs: how many run at once; progress: the key of an
+    action that runs here, and percents, put there from any thread.
     """
 
     source: Callable[[SourceFile], Digest]
@@ -79,6 +80,7 @@ class Orders:
     cancel: threading.Event
     hear: Callable[[Event], None]
     clock: Clock = field(default_factory=RealClock)
+    progress: SimpleQueue[tuple[str, int]] = field(default_factory=SimpleQueue)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -388,6 +390,7 @@ class _Build:
     def _collect(self) -> None:
         """Waits for something to end, or for the time of something to come, and takes in all that has ended."""
         clock, operations = self.orders.clock, self.operations
+        self._tell_progress()
         settled = self._settle_recorded()
         calling = operations is not None and operations.calling
         if self.running or self.contended or self.recording or self._buying:
@@ -405,6 +408,16 @@ class _Build:
                 self._settle_bought(bought)
             if self.orders.cancel.is_set() and operations.open:
                 self._abandon()
+
+    def _tell_progress(self) -> None:
+        """Says how far takes that are made here have come, the newest of each."""
+        told: dict[str, int] = {}
+        while not self.orders.progress.empty():
+            key, percent = self.orders.progress.get_nowait()
+            told[key] = percent
+        for key, percent in told.items():
+            if key in self.making:
+                self.orders.hear(Polled(step=self.making[key].step, word="generating", progress=percent))
 
     def _take_in(self, future: Future[Any]) -> None:
         if self.operations is not None and self.operations.owns(future):

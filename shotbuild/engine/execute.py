@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 
 from shotbuild.digest import of_action
 from shotbuild.errors import BytesLost, Cancelled, ShotbuildError, StoreError
 from shotbuild.host import files
+from shotbuild.host.workers import Workers
 from shotbuild.plan.bind import Wanted
 from shotbuild.records import Action, ActionResult, Answer, Digest
 from shotbuild.stages.catalogue import GENERATE
@@ -27,7 +29,8 @@ _numbers = count()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
     """What executing needs. folder: the build's own, for fresh folders, on the store's file system; verified: digests
-    already read by this build, so that a file with many readers is verified once."""
+    already read by this build, so that a file with many readers is verified once; root: the project's folder; progress: told
+    the key of an action and percents, from any thread; workers: programs that stay loaded for the whole build."""
 
     blobs: BlobStore
     stage: Callable[[str], Stage]
@@ -35,6 +38,9 @@ class Workshop:
     folder: Path
     cancel: threading.Event
     verified: set[Digest] = field(default_factory=set)
+    root: Path = Path()
+    progress: Callable[[str, int], None] = lambda *_: None
+    workers: Workers | None = None
 
 
 def execute(wanted: Wanted, shop: Workshop) -> ActionResult:
@@ -139,6 +145,9 @@ def _work(action: Action, key: str, shop: Workshop, folder: Path, *, reads: bool
         into=folder,
         ffmpeg=shop.ffmpeg,
         cancel=shop.cancel,
+        root=shop.root,
+        progress=partial(shop.progress, key),
+        workers=shop.workers,
     )
 
 

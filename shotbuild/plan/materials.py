@@ -45,13 +45,14 @@ class Effect(Protocol):
 class Generator:
     """Who makes the takes of a shot. use: the project's name for it; pins: its own, then those of the tools it uses;
     extension: of a take, without dot; sound: do its takes carry sound; shows: which names are seen in the picture and so are
-    part of the recipe."""
+    part of the recipe; files: settings that are paths of the project, which are inputs by their names."""
 
     use: str
     pins: tuple[Pin, ...]
     extension: str
     sound: bool
     shows: tuple[str, ...]
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

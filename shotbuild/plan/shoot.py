@@ -1,6 +1,6 @@
 """One shot → its Steps: the takes, the frame that a following shot starts on, the finishing stages."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import PurePosixPath
@@ -78,9 +78,27 @@ class _Request:
             size=str(shot.format.size),
             rate=rate_text(shot.format.rate),
             color=shot.format.color,
-            settings=shot.settings,
+            settings=_without(shot.settings, self.generator.files),
         )
         return Recipe(stage="generate", version=self.version, pins=self.generator.pins, parameters=parameters)
+
+
+def _without(settings: Fields, names: tuple[str, ...]) -> Fields:
+    return Fields(tuple((name, value) for name, value in settings if name not in names)) if names else settings
+
+
+def _files(shot: Shot, generator: Generator) -> list[tuple[str, SourceFile]]:
+    """The files of the project that a shot's takes are made from, by the names under which its provider gets them."""
+    found = [(each.role, SourceFile(path=each.path, location=each.location)) for each in shot.references]
+    for name in generator.files:
+        path = shot.settings.get(name)
+        if isinstance(path, str):
+            found.append((name, SourceFile(path=path, location=shot.location)))
+    return found
+
+
+def _digests(shot: Shot, generator: Generator, materials: Materials) -> dict[str, str]:
+    return {name: materials.source(place).sha256 for name, place in _files(shot, generator)}
 
 
 def take_name(shot: str, ordinal: int) -> str:
@@ -104,9 +122,7 @@ def generated(
     before = None if shot.continues is None else films[shot.continues]
     request, others, choice = _chosen(shot, project, materials, before)
     steps: list[Step] = []
-    inputs: list[tuple[str, Origin]] = [
-        (reference.role, SourceFile(path=reference.path, location=reference.location)) for reference in shot.references
-    ]
+    inputs: list[tuple[str, Origin]] = [*_files(shot, generator)]
     if before is not None and choice.ordinals:
         last = _last_frame(before, materials)
         steps.append(last)
@@ -124,7 +140,9 @@ def generated(
         name = take_name(shot.name, ordinal)
         step = _step(shot, name, request.recipe(ordinal), tuple(inputs), (output,), asking, generator.use)
         if others:
-            step = replace(step, fallbacks=tuple(_in_place(step, asking, other, ordinal) for other in others))
+            frames = [(role, origin) for role, origin in inputs if isinstance(origin, Output)]
+            instead = (_in_place(step, asking, other, ordinal, frames) for other in others)
+            step = replace(step, fallbacks=tuple(instead))
         steps.append(step)
     if choice.stands is None and choice.take is not None:
         kept = _kept(shot, choice.take)
@@ -143,10 +161,11 @@ def generated(
     return steps, film, choice
 
 
-def _in_place(step: Step, asking: Asking, other: _Request, ordinal: int) -> Step:
-    """The same take, asked of a fallback."""
+def _in_place(step: Step, asking: Asking, other: _Request, ordinal: int, frames: Sequence[tuple[str, Origin]]) -> Step:
+    """The same take, asked of a fallback. frames: inputs that other steps make."""
     asking = replace(asking, asked=other.asked if asking.asked else "", instead=step.recipe.pins[0])
-    return replace(step, recipe=other.recipe(ordinal), asking=asking, use=other.generator.use)
+    inputs = (*_files(other.shot, other.generator), *frames)
+    return replace(step, recipe=other.recipe(ordinal), inputs=inputs, asking=asking, use=other.generator.use)
 
 
 def _chosen(
@@ -159,8 +178,7 @@ def _chosen(
     seed = shot.seed if shot.seed is not None else derived_seed(project.name, (*state.formerly, shot.name)[0])
     references: dict[str, str] = {}
     if state.takes:
-        places = [(each.role, SourceFile(path=each.path, location=each.location)) for each in shot.references]
-        references = {role: materials.source(place).sha256 for role, place in places}
+        references = _digests(shot, materials.generators[shot.name], materials)
     continues = None if before is None else (before.video or STILL_TO_BE_MADE)
     generator_of, version = materials.generators[shot.name], materials.stages["generate"]
     requests = [
@@ -172,7 +190,12 @@ def _chosen(
     newest = next((take.asked for take in reversed(state.takes) if not take.foreign and take.asked in asked), asked[0])
     request = requests[asked.index(newest)]
     others = tuple(
-        replace(request, shot=replace(request.shot, settings=fallback.settings), generator=generator)
+        replace(
+            request,
+            shot=replace(request.shot, settings=fallback.settings),
+            generator=generator,
+            references=references and _digests(replace(shot, settings=fallback.settings), generator, materials),
+        )
         for fallback, generator in zip(shot.fallbacks, materials.fallbacks.get(shot.name, ()), strict=True)
     )
     for fallback, other in zip(shot.fallbacks, others, strict=True):

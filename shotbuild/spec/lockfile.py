@@ -1,15 +1,18 @@
 """shotbuild.lock ↔ Lock: what every pin resolved to, as sorted JSON that is the same on every machine."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
-from shotbuild.digest import canonical
+from shotbuild.digest import canonical, from_plain
 from shotbuild.errors import Location, SpecError
-from shotbuild.records import Lock, Pin, Tool
+from shotbuild.records import Facts, Fields, Lock, Pin, Tool, Value
 from shotbuild.spec.plain import parse_plain
 
 FILE = "shotbuild.lock"
 SCHEMA = "shotbuild/lock/1"
+SHOWN = 120
+"""Characters of a value in a sentence."""
 
 
 def lock_text(lock: Lock) -> str:
@@ -31,6 +34,8 @@ def lock_text(lock: Lock) -> str:
                     }
                     for name, tool in lock.tools
                 },
+                # Left out where there are none, as in all locks of before there were generators of one's own.
+                **({"generators": dict(map(_facts_row, lock.generators))} if lock.generators else {}),
             }
         )
         + "\n"
@@ -51,18 +56,21 @@ def read_lock(text: str) -> Lock:
         return Lock(
             providers=tuple(sorted((name, Pin(**_texts(pin))) for name, pin in content["providers"].items())),
             tools=tuple(sorted((name, _tool(name, tool)) for name, tool in content["tools"].items())),
+            generators=tuple(sorted((name, _facts(row)) for name, row in content.get("generators", {}).items())),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _damaged(f"a field is missing or of the wrong kind ({error})", 1, 1) from error
 
 
 def differences(locked: Lock, now: Lock) -> tuple[str, ...]:
     """What differs between a lock and what was resolved now, a sentence each. New pins are no difference."""
-    found = [
-        f"{name} is {_pin(pin)}, the lock has {_pin(dict(locked.providers)[name])}"
-        for name, pin in now.providers
-        if name in dict(locked.providers) and dict(locked.providers)[name] != pin
-    ]
+    pins, was, own = dict(locked.providers), dict(locked.generators), dict(now.generators)
+    found: list[str] = []
+    for name, pin in now.providers:
+        if name in was and name in own:
+            found += facts_differ(name, was[name], own[name])
+        elif name in pins and pins[name] != pin:
+            found.append(f"{name} is {_pin(pin)}, the lock has {_pin(pins[name])}")
     for name, tool in now.tools:
         before = dict(locked.tools).get(name)
         if before is not None and before.identity != tool.identity:
@@ -72,12 +80,55 @@ def differences(locked: Lock, now: Lock) -> tuple[str, ...]:
     return tuple(found)
 
 
+def facts_differ(name: str, was: Facts, now: Facts) -> tuple[str, ...]:
+    """What is not as the lock has it of a generator of one's own, a sentence for each of what is pinned."""
+    before, after = dict(_leaves(was.pinned)), dict(_leaves(now.pinned))
+    unread = {field for field, _ in now.unread}
+    found = []
+    for field in sorted(before.keys() | after.keys()):
+        old, new = before.get(field), after.get(field)
+        if old == new:
+            continue
+        if new is None:
+            why = "cannot be read any more" if field.partition(".")[0] in unread else "is gone"
+            found.append(f"{name}: {field} {why}, the lock has {_shown(old)}")
+        else:
+            found.append(f"{name}: {field} is {_shown(new)}, the lock has {'nothing of it' if old is None else _shown(old)}")
+    return tuple(found)
+
+
+def _leaves(values: Fields, within: str = "") -> Iterator[tuple[str, Value]]:
+    for name, value in values:
+        if isinstance(value, Fields):
+            yield from _leaves(value, f"{within}{name}.")
+        else:
+            yield f"{within}{name}", value
+
+
+def _shown(value: Value) -> str:
+    text = canonical(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
 def extended(locked: Lock, now: Lock) -> Lock:
     """The lock with what it did not have yet; what it has stays as it is."""
     return Lock(
         providers=tuple(sorted((dict(now.providers) | dict(locked.providers)).items())),
         tools=tuple(sorted((dict(now.tools) | dict(locked.tools)).items())),
+        generators=tuple(sorted((dict(now.generators) | dict(locked.generators)).items())),
     )
+
+
+def _facts_row(row: tuple[str, Facts]) -> tuple[str, dict[str, Fields]]:
+    name, facts = row
+    return name, {"pinned": facts.pinned, "unread": facts.unread}
+
+
+def _facts(row: dict[str, Any]) -> Facts:
+    pinned, unread = from_plain(row["pinned"]), from_plain(row["unread"])
+    if not isinstance(pinned, Fields) or not isinstance(unread, Fields):
+        raise TypeError("named fields are expected")
+    return Facts(pinned=pinned, unread=unread)
 
 
 def _tool(name: str, tool: dict[str, Any]) -> Tool:

@@ -53,6 +53,7 @@ class Enhance:
             recipe=work.action,
             model=pin.model,
             client=client,
+            version=pin.version,
         )
 
     def check(self, work: Work) -> None:

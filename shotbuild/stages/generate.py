@@ -76,7 +76,14 @@ def made_here(providers: Mapping[str, Provider], request: Callable[[], Request],
     asked = request()
     folder = work.into / "workplace"
     folder.mkdir()
-    workplace = Workplace(ffmpeg=work.ffmpeg, folder=folder, cancel=work.cancel)
+    workplace = Workplace(
+        ffmpeg=work.ffmpeg,
+        folder=folder,
+        cancel=work.cancel,
+        root=work.root,
+        progress=work.progress,
+        workers=work.workers,
+    )
     receipt = provider.make(asked, workplace, work.into / work.outputs[0])
     operation = Operation(provider=provider.name, id=work.action[:16], submitted="")
     record = record_text(provider.name, asked, operation, receipt)
@@ -122,6 +129,7 @@ def request_of(work: Work, providers: Mapping[str, Provider], client: str = "") 
         recipe=work.action,
         model=pin.model,
         client=client,
+        version=pin.version,
     )
 
 

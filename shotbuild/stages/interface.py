@@ -1,11 +1,12 @@
 """What a stage is: a named, versioned function from files to files, with the fields that it takes."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from shotbuild.host.workers import Workers
 from shotbuild.providers.interface import Request
 from shotbuild.records import Answer, Fields, Pin
 
@@ -13,7 +14,8 @@ from shotbuild.records import Answer, Fields, Pin
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """One Action on its way. inputs: name → readable file; into: the empty folder that takes the outputs, and where a
-    program runs; action: the hexadecimal digest of the action; cancel: set = stop soon, with Cancelled."""
+    program runs; action: the hexadecimal digest of the action; cancel: set = stop soon, with Cancelled; root: the project's
+    folder; progress, workers: as in `Workplace`."""
 
     action: str
     parameters: Fields
@@ -23,6 +25,9 @@ class Work:
     into: Path
     ffmpeg: Path
     cancel: threading.Event
+    root: Path = Path()
+    progress: Callable[[int], None] = lambda _: None
+    workers: Workers | None = None
 
 
 @runtime_checkable
