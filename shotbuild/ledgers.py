@@ -20,8 +20,21 @@ from shotbuild.host import files
 from shotbuild.host.memory import stamp_of
 from shotbuild.plan.bind import Wanted
 from shotbuild.plan.decisions import History, settle
-from shotbuild.records import FREE, MOVE, ActionResult, Decision, Digest, Fields, LedgerEvent, Shot, ShotState, Step, Take
-from shotbuild.spec.events import decision_line, operation_of, pin_of, price_of, take_line, whole
+from shotbuild.records import (
+    FREE,
+    MOVE,
+    ActionResult,
+    Decision,
+    Digest,
+    Fields,
+    LedgerEvent,
+    Shot,
+    ShotState,
+    Step,
+    Take,
+    Verification,
+)
+from shotbuild.spec.events import decision_line, operation_of, pin_of, price_of, take_line, verification_line, whole
 from shotbuild.spec.kinds import NAME
 from shotbuild.spec.ledger import FOLDER, SUFFIX, check_whole, ledger_file, read_events
 
@@ -181,6 +194,15 @@ class Ledgers:
             lambda now: decision_line(replace(decision, after=now.heads)),
             f"`{decision.kind}` was not recorded",
             RETRY,
+        )
+
+    def verified(self, shot: str, found: Verification) -> None:
+        """Appends what came of making a take again; what it follows is found out here. Errors: StoreError."""
+        self._append(
+            shot,
+            lambda now: verification_line(replace(found, after=now.heads)),
+            "what was verified is not in it",
+            "make it writable and verify again",
         )
 
     def import_take(self, shot: str, line: Callable[[ShotState], str | None]) -> None:

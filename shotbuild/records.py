@@ -665,6 +665,46 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtherRoll:
+    """What came out in place of a take when its recipe was made again. video: its bytes; count: how often they came;
+    same_frames: they decode to the take's pictures; structure, colour, motion: how far apart they are, as in
+    `media.resemblance`, None where that could not be measured."""
+
+    video: Digest
+    count: int
+    same_frames: bool
+    structure: str | None = None
+    colour: str | None = None
+    motion: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """That a take's recipe was made again, and what came of it. video: sha256 of the take; pin: of its generator; rolls: how
+    often; same_bytes, same_frames: how many of them were the take; others: what else came. machine: the class of machine
+    that made them, made_on: that of the take, None = its provider does not say; by, at: as in Decision."""
+
+    id: str
+    after: tuple[str, ...]
+    video: str
+    pin: Pin
+    rolls: int
+    same_bytes: int
+    same_frames: int
+    others: tuple[OtherRoll, ...]
+    machine: Fields | None
+    made_on: Fields | None
+    by: str
+    at: str
+    location: Location = field(compare=False)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether it is known to have been another class of machine than the take's: bits hold for one class alone."""
+        return self.machine is not None and self.made_on is not None and self.machine != self.made_on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownEvent:
     """An event of a newer version: it is kept, and what follows it follows it."""
 
@@ -674,7 +714,7 @@ class UnknownEvent:
     location: Location = field(compare=False)
 
 
-LedgerEvent: TypeAlias = Take | Decision | UnknownEvent
+LedgerEvent: TypeAlias = Take | Decision | Verification | UnknownEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -684,7 +724,7 @@ class ShotState:
 
     conflict: decisions of which one at most can hold, made by people who did not know of each other; strays: moves that took
     its takes and decisions to another name as well, from where nothing leads to a shot; heads: ids of the events that
-    nothing follows.
+    nothing follows; verifications: how often its takes came out again.
     """
 
     takes: tuple[Take, ...] = ()
@@ -696,6 +736,7 @@ class ShotState:
     strays: tuple[Decision, ...] = ()
     formerly: tuple[str, ...] = ()
     heads: tuple[str, ...] = ()
+    verifications: tuple[Verification, ...] = ()
     unknown: tuple[UnknownEvent, ...] = ()
 
     @property

@@ -37,6 +37,7 @@ from shotbuild.plugins import Lazy, Registry, load, registry
 from shotbuild.providers.common import table_objections
 from shotbuild.providers.interface import Model, is_service
 from shotbuild.records import (
+    ActionResult,
     Chosen,
     Digest,
     Facts,
@@ -430,6 +431,16 @@ class Workspace:
         after = [take for shot in shots for take in self.rooms.ledgers.of(shot).takes]
         return built, tuple(take for take in after if take.id not in before)
 
+    def make_beside(
+        self, steps: Sequence[Step], options: BuildOptions = DEFAULTS, cancel: threading.Event | None = None
+    ) -> tuple[Built, dict[str, ActionResult]]:
+        """Makes steps that stand beside the plan, for the same money and under the same rules; what they read are bytes, or
+        other steps among them. Gives the result of each that was made or found, by name."""
+        plan = Plan(steps=tuple(steps), links=())
+        built = self._build(plan, options, cancel)
+        lines = self._forecast(plan)
+        return built, {line.step.name: line.result for line in lines if line.result is not None}
+
     def status(self, targets: Sequence[str] = ()) -> tuple[Standing, ...]:
         """How each shot and deliverable stands."""
         lines = self._forecast(self.whole)
@@ -448,6 +459,10 @@ class Workspace:
         meant = self._meant([target])
         lines = self._forecast(needed(self.whole, meant))
         return tuple(line for line in lines if line.step.name in meant)
+
+    def forecast_of(self, targets: Sequence[str] = ()) -> tuple[Forecast, ...]:
+        """How each step stands that the targets need. No targets = everything."""
+        return self._forecast(self._wanted(targets))
 
     def graph(self, targets: Sequence[str] = (), *, form: str = "dot") -> str:
         """The plan as a drawing. form: `dot` or `mermaid`."""

@@ -22,6 +22,7 @@ from shotbuild.records import FREE, Answer, Fields, Footage, Operation, Price, T
 from shotbuild.rooms import Rooms
 from shotbuild.spec.fields import choice
 from shotbuild.stages.catalogue import STAGES
+from shotbuild.stages.generate import AGAIN
 from shotbuild.stages.interface import Stage, Work
 from shotbuild.workspace import Workspace
 
@@ -42,11 +43,12 @@ KEPT = {"schema": SCHEMA, "verdicts": []}
 @dataclass(slots=True)
 class Count:
     """What ran, in order; `fail`: stages whose runs fail, and with what they say; `blind`: stages that do not look at
-    their inputs, so that other inputs give the same bytes."""
+    their inputs, so that other inputs give the same bytes; `moody`: stages that never write the same twice."""
 
     ran: list[str] = field(default_factory=list)
     fail: dict[str, str] = field(default_factory=dict)
     blind: set[str] = field(default_factory=set)
+    moody: set[str] = field(default_factory=set)
     slow: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -99,7 +101,10 @@ class FakeStage:
         for output in work.outputs:
             seen = {} if self.name in self.count.blind else work.inputs
             read = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in seen.items()}
-            content = {"stage": self.name, "output": output, "parameters": work.parameters, "read": read}
+            asked = Fields(tuple(pair for pair in work.parameters if pair[0] != AGAIN))
+            content = {"stage": self.name, "output": output, "parameters": asked, "read": read}
+            if self.name in self.count.moody:
+                content["mood"] = len(self.count.ran)
             (work.into / output).write_text(canonical(content | (KEPT if self.name == "report" else {})))
         if self.name != "generate":
             return None

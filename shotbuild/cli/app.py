@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reject": (DECIDE, "Take a take out of the choice, with a reason."),
     "reopen": (DECIDE, "Let a shot change again that was approved or picked."),
     "note": (DECIDE, "Keep a remark on a take, or on its frames."),
+    "verify": (DECIDE, "Make takes again, and measure how often they come out."),
     "restore": (DECIDE, "Bring the choice of takes back to a Git revision or an event."),
     "import": (DECIDE, "Bring a clip or frames from elsewhere in as a take of a shot."),
     "export": (DECIDE, "Put a shot's frames out for VFX, with handles."),

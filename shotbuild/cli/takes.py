@@ -13,7 +13,7 @@ import typer
 from shotbuild.cli import console
 from shotbuild.cli.options import JsonOption, ProjectOption
 from shotbuild.errors import PlanError
-from shotbuild.records import NOTE, Decision, Take
+from shotbuild.records import NOTE, Decision, Take, Verification
 from shotbuild.takes import table
 from shotbuild.takes.names import take_meant
 from shotbuild.takes.table import Row, Told
@@ -186,6 +186,10 @@ def _told_cells(told: Told) -> tuple[str, ...]:
             f"{event.kind}{on}{role}{frames}{kept}{moved}{back}",
             _line(event.why or ""),
         )
+    if isinstance(event, Verification):
+        other = ", on another class of machine" if event.elsewhere else ""
+        again = f"{event.same_frames} of {event.rolls} came out again{other}"
+        return event.id, _time(event.at), event.by, f"verify{take}", again
     return event.id, "", "", f"{event.kind} (of a newer version)", ""
 
 

@@ -48,7 +48,7 @@ from shotbuild.errors import (
 )
 from shotbuild.host.wire import Http
 from shotbuild.plan.bind import Wanted
-from shotbuild.providers.interface import Doubt, Finds, Request, Service, State, Status
+from shotbuild.providers.interface import Doubt, Finds, Request, Service, State, Status, is_hosted
 from shotbuild.records import Action, ActionResult, Answer, Operation, Price
 
 LOOK_AGAIN = 0.5
@@ -317,13 +317,13 @@ class Operations:
             if entry is None:
                 yield Do(self._refuse_again, purchase)
                 entry = yield from self._asked(purchase)
-            if entry.phase is Phase.INTENT:
-                entry = yield from self._looked_up(purchase, entry)
-            if entry.phase is Phase.UNKNOWN:
-                raise unknown(entry)
-            if entry.phase is Phase.FETCHED and entry.result is not None and counter.present(entry.result):
-                return entry.result
             try:
+                if entry.phase is Phase.INTENT:
+                    entry = yield from self._looked_up(purchase, entry)
+                if entry.phase is Phase.UNKNOWN:
+                    raise unknown(entry)
+                if entry.phase is Phase.FETCHED and entry.result is not None and counter.present(entry.result):
+                    return entry.result
                 made = yield from self._collected(purchase, entry)
                 return made
             except VendorFault as error:
@@ -547,6 +547,15 @@ class Operations:
             )
         looked = "its service has no way to look it up" if service.finds is Finds.NO else "its service shows nothing of it"
         reason = f"{entry.reason or 'the build ended while it was asked for'}; {looked}"
+        return (yield from self._lost(service, entry, reason))
+
+    def _lost(self, service: Service, entry: Entry, reason: str) -> Generator[Do | Pause | Entrance, Any, NoReturn]:
+        """Nobody knows what became of it. Errors: FateUnknown; VendorFault where a server of one's own lost it, as when it
+        was started anew: it costs time and no money, so it is asked for once more, under another id."""
+        journal = self._counter.journal
+        if is_hosted(service) and entry.owed.amount == 0:
+            yield Do(journal.failed, entry.id, VendorFault.__name__, reason)
+            raise VendorFault(f"{entry.name} was lost", cause=reason)
         yield Do(journal.unknown, entry.id, reason)
         raise unknown(replace(entry, phase=Phase.UNKNOWN, reason=reason))
 
@@ -640,8 +649,7 @@ class Operations:
                     raise taken_back(entry)
                 case State.GONE:
                     reason = f"{service.name} no longer knows {entry.operation and entry.operation.id}"
-                    yield Do(journal.unknown, entry.id, reason)
-                    raise unknown(replace(entry, phase=Phase.UNKNOWN, reason=reason))
+                    yield from self._lost(service, entry, reason)
             if (status.word, status.progress) != seen:
                 seen, moved, warned = (status.word, status.progress), clock.now(), False
                 yield Do(journal.polled, entry.id, status.word, status.progress, answer)

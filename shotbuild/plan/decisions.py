@@ -19,6 +19,7 @@ from shotbuild.records import (
     ShotState,
     Take,
     UnknownEvent,
+    Verification,
 )
 
 
@@ -71,11 +72,14 @@ def settle(events: Sequence[LedgerEvent], formerly: tuple[str, ...] = ()) -> Sho
     """What all events of a shot come to. Every order of the same events gives the same value."""
     takes = _numbered(event for event in events if isinstance(event, Take))
     unknown = tuple(sorted((event for event in events if isinstance(event, UnknownEvent)), key=lambda event: event.id))
+    verified = tuple(
+        sorted((event for event in events if isinstance(event, Verification)), key=lambda each: (each.at, each.id))
+    )
     if not any(isinstance(event, Decision) for event in events):
         # Most shots of most films: nothing but takes.
         followed = {name for event in events for name in event.after}
         heads = tuple(sorted({event.id for event in events} - followed))
-        return ShotState(takes=takes, formerly=formerly, heads=heads, unknown=unknown)
+        return ShotState(takes=takes, formerly=formerly, heads=heads, verifications=verified, unknown=unknown)
     history = History(events)
     marks = in_force(history)
     approvals, picks, rejections = (_of_kind(history, kind, marks) for kind in (APPROVE, PICK, REJECT))
@@ -92,6 +96,7 @@ def settle(events: Sequence[LedgerEvent], formerly: tuple[str, ...] = ()) -> Sho
         conflict=_conflict(approvals, rejections),
         formerly=formerly,
         heads=history.heads,
+        verifications=verified,
         unknown=unknown,
     )
 

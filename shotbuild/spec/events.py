@@ -27,12 +27,14 @@ from shotbuild.records import (
     Fields,
     LedgerEvent,
     Operation,
+    OtherRoll,
     Pin,
     Price,
     Recipe,
     Take,
     UnknownEvent,
     Value,
+    Verification,
     fields,
     owed,
 )
@@ -40,7 +42,7 @@ from shotbuild.spec.kinds import NAME
 from shotbuild.spec.plain import parse_plain
 from shotbuild.spec.shapes import OperationRow, PinRow, PriceRow, Row, Whole
 
-TAKE = "take"
+TAKE, VERIFY = "take", "verify"
 VERSION = 1
 LARGEST = 2**64 - 1
 LONGEST_NAME = 255
@@ -130,6 +132,36 @@ def decision_line(decision: Decision) -> str:
     return sealed({"event": decision.kind, "after": decision.after, "at": decision.at, "by": decision.by, **content})
 
 
+def verification_line(found: Verification) -> str:
+    """The event of a verification; its own id is not looked at."""
+    return sealed(
+        {
+            "event": VERIFY,
+            "after": found.after,
+            "at": found.at,
+            "by": found.by,
+            "machine": {"rolls": found.machine, "take": found.made_on},
+            "others": [_other_fields(each) for each in found.others],
+            "pin": _pin_fields(found.pin),
+            "rolls": found.rolls,
+            "same_bytes": found.same_bytes,
+            "same_frames": found.same_frames,
+            "video": found.video,
+        }
+    )
+
+
+def _other_fields(other: OtherRoll) -> Fields:
+    return fields(
+        colour=other.colour,
+        count=other.count,
+        motion=other.motion,
+        same_frames=other.same_frames,
+        structure=other.structure,
+        video=fields(sha256=other.video.sha256, size=other.video.size),
+    )
+
+
 def read_event(shot: str, line: str, location: Location) -> LedgerEvent:
     """Errors: SpecError when the line is no event, was changed by hand, or lacks what its kind has to say."""
     row, wrong = _row(line)
@@ -145,12 +177,12 @@ def read_event(shot: str, line: str, location: Location) -> LedgerEvent:
     if not all(isinstance(name, str) for name in event["after"]):
         raise damaged(shot, location, "`after` is not a list of event ids")
     try:
-        if event["event"] not in (TAKE, *DECISIONS) or event.get("v") != VERSION:
+        if event["event"] not in (TAKE, VERIFY, *DECISIONS) or event.get("v") != VERSION:
             return _unknown(shot, event, line, location)
         _check_seal(shot, event.get("id"), line, location)
         if event["event"] == TAKE:
             raise ValueError(wrong)
-        return _decision(event, location)
+        return _verification(event, location) if event["event"] == VERIFY else _decision(event, location)
     except _WRONG as error:
         raise damaged(shot, location, f"a field is missing or of the wrong kind ({error})") from error
 
@@ -284,8 +316,8 @@ def _take(shot: str, row: Row, line: str, location: Location) -> Take:
 
 def _decision(event: dict[str, Any], location: Location) -> Decision:
     video, frames = event.get("video"), event.get("frames")
-    if video is not None and not SHA256.fullmatch(_text(video)):
-        raise ValueError("video is no digest")
+    if video is not None:
+        _sha256(video)
     if frames is not None:
         first, last = frames
         frames = (_whole(first, 0), _whole(last, first))
@@ -306,6 +338,54 @@ def _decision(event: dict[str, Any], location: Location) -> Decision:
         location=location,
         **said,
     )
+
+
+def _verification(event: dict[str, Any], location: Location) -> Verification:
+    pin, machine = event["pin"], event["machine"]
+    rolls = _whole(event["rolls"], 1)
+    found = Verification(
+        id=event["id"],
+        after=tuple(event["after"]),
+        video=_sha256(event["video"]),
+        pin=Pin(provider=_text(pin["provider"]), model=_text(pin["model"]), version=_text(pin["version"])),
+        rolls=rolls,
+        same_bytes=_whole(event["same_bytes"], 0),
+        same_frames=_whole(event["same_frames"], 0),
+        others=tuple(_other(row) for row in event["others"]),
+        machine=_class(machine["rolls"]),
+        made_on=_class(machine["take"]),
+        by=_text(event["by"]),
+        at=_text(event["at"]),
+        location=location,
+    )
+    if not found.same_bytes <= found.same_frames <= rolls:
+        raise ValueError("more came out again than were made")
+    return found
+
+
+def _other(row: dict[str, Any]) -> OtherRoll:
+    said = {name: None if row[name] is None else _text(row[name]) for name in ("structure", "colour", "motion")}
+    video = row["video"]
+    return OtherRoll(
+        video=Digest(sha256=_sha256(video["sha256"]), size=_whole(video["size"], 0)),
+        count=_whole(row["count"], 1),
+        same_frames=row["same_frames"] is True,
+        **said,
+    )
+
+
+def _class(row: object) -> Fields | None:
+    found = from_plain(row)
+    if found is not None and not isinstance(found, Fields):
+        raise TypeError("a class of machines has named fields")
+    return found
+
+
+def _sha256(value: object) -> str:
+    text = _text(value)
+    if not SHA256.fullmatch(text):
+        raise ValueError("video is no digest")
+    return text
 
 
 def _price_fields(price: Price) -> Fields:

@@ -16,6 +16,8 @@ from shotbuild.spec.fields import written_out
 from shotbuild.stages.interface import Work
 from shotbuild.units import parse_rate, parse_size
 
+AGAIN = "again"
+"""The parameter of a roll that makes a take once more: `of`, the action that made the take, and which roll it is."""
 SHORT_FRAMES, SHORT_SHARE = 2, Fraction(2, 100)
 LONG_SECONDS, LONG_SHARE = Fraction(1, 2), Fraction(10, 100)
 
@@ -126,7 +128,8 @@ def request_of(work: Work, providers: Mapping[str, Provider], client: str = "") 
         ),
         references=tuple(sorted(work.inputs.items())),
         settings=settings,
-        recipe=work.action,
+        # A roll asks in the name of the take that it repeats: some providers show or send it.
+        recipe=_shown(parameters.inner(AGAIN), "of") or work.action,
         model=pin.model,
         client=client,
         version=pin.version,

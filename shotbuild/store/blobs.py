@@ -35,6 +35,16 @@ class FolderBlobs:
         # A link or a pipe, as somebody else's project may bring one, is no blob.
         return stat.S_ISREG(found.st_mode) and found.st_size == digest.size
 
+    def known(self, sha256: str) -> Digest | None:
+        """The bytes of which only the sha256 is known; None when they are not here."""
+        if not NAME.fullmatch(sha256):
+            return None
+        try:
+            found = os.lstat(f"{self._names}/{sha256[:2]}/{sha256}")
+        except OSError:
+            return None
+        return Digest(sha256=sha256, size=found.st_size) if stat.S_ISREG(found.st_mode) else None
+
     def names(self) -> frozenset[str]:
         """The sha256 of everything that is here, by name alone."""
         found: list[str] = []

@@ -12,8 +12,8 @@ from typing import Any
 
 from shotbuild.errors import BytesLost, PlanError, StoreError
 from shotbuild.plan.choose import Choice
-from shotbuild.records import Decision, LedgerEvent, ShotState, Take
-from shotbuild.spec.events import TAKE, exact, whole, written
+from shotbuild.records import Decision, LedgerEvent, ShotState, Take, Verification
+from shotbuild.spec.events import TAKE, VERIFY, exact, whole, written
 from shotbuild.spec.shapes import PinRow, PriceRow, StreamRow, Whole
 from shotbuild.takes.names import codes, meant, several, shots_meant, states, states_gone
 from shotbuild.units import decimal_text
@@ -208,7 +208,9 @@ def _by_video(decisions: Iterable[Decision]) -> dict[str, tuple[Decision, ...]]:
 
 
 def _about(event: LedgerEvent, state: ShotState) -> Take | None:
-    return state.take_of(event.video) if isinstance(event, Decision) and event.video is not None else None
+    if not isinstance(event, Decision | Verification) or event.video is None:
+        return None
+    return state.take_of(event.video)
 
 
 # --- rows for machines ------------------------------------------------------------------------------------------------
@@ -249,6 +251,9 @@ def told_content(told: Told) -> dict[str, Any]:
         return {**common, "event": TAKE, "at": event.made, "seed": event.seed, "foreign": event.foreign}
     if isinstance(event, Decision):
         return {**common, "event": event.kind, **_said(event), "was": event.was, "now": event.now, "of": list(event.of)}
+    if isinstance(event, Verification):
+        counts = {"rolls": event.rolls, "same_bytes": event.same_bytes, "same_frames": event.same_frames}
+        return {**common, "event": VERIFY, "by": event.by, "at": event.at, **counts, "elsewhere": event.elsewhere}
     return {**common, "event": event.kind}
 
 

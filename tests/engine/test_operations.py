@@ -28,8 +28,8 @@ from shotbuild.errors import (
     RateLimited,
     VendorFault,
 )
-from shotbuild.providers.interface import Finds, Request, State, Status
-from shotbuild.records import Operation, Price
+from shotbuild.providers.interface import Facts, Finds, Objection, Request, Site, State, Status, Wish
+from shotbuild.records import Fields, Operation, Price
 from shotbuild.units import Money
 from tests.engine.virtual import AnswerLost, Desk, Made, Simulated, Unreachable, VirtualClock, failed, wanted
 
@@ -172,6 +172,51 @@ def test_an_operation_that_the_service_no_longer_knows_is_unknown(desk: Desk, cl
     service = Simulated(clock, on_poll=always(Status(state=State.GONE, word="404")))
     assert isinstance(only(desk.buy(service, "sh010")), FateUnknown)
     assert phases(desk) == ["unknown"]
+    assert isinstance(only(desk.buy(service, "sh010")), FateUnknown)
+    assert service.paid == 1
+
+
+class Own(Simulated):
+    """A server of one's own, which forgets what it had when it is started anew."""
+
+    def subject(self, model: str, settings: Fields) -> str:
+        return ""
+
+    def examine(self, model: str, settings: Fields, site: Site) -> Facts:
+        raise NotImplementedError("the engine does not look at generators")
+
+    def inspect(self, model: str, wish: Wish, facts: Facts | None, site: Site) -> tuple[Objection, ...]:
+        raise NotImplementedError("the engine does not look at generators")
+
+
+def test_what_a_server_of_ones_own_lost_is_asked_for_under_another_id(desk: Desk, clock: VirtualClock) -> None:
+    desk.price = lambda name: Fraction(0)
+    gone = Status(state=State.GONE, word="404")
+    service = Own(clock, on_poll=lambda made, _: gone if made.id == "made-1" else None)
+    assert errors(desk.buy(service, "sh010")) == ["made"]
+    assert phases(desk) == ["failed", "done"]
+    assert len({made.client for made in service.made.values()}) == service.paid == 2
+
+
+def test_a_lost_answer_of_ones_own_server_is_looked_up_before_it_is_asked_again(desk: Desk, clock: VirtualClock) -> None:
+    desk.price = lambda name: Fraction(0)
+    service = Own(clock, on_submit=in_turn(AnswerLost(accepted=False)))
+    assert errors(desk.buy(service, "sh010")) == ["made"]
+    assert (service.calls["find"], service.paid) == (3, 1)
+    service = Own(clock, "another", on_submit=in_turn(AnswerLost(accepted=True)))
+    assert errors(desk.buy(service, "sh020")) == ["made"]
+    assert (service.calls["find"], service.paid) == (1, 1)
+
+
+def test_a_server_that_forgets_all_is_given_up_after_some_attempts(desk: Desk, clock: VirtualClock) -> None:
+    desk.price = lambda name: Fraction(0)
+    service = Own(clock, on_poll=always(Status(state=State.GONE, word="404")))
+    assert isinstance(only(desk.buy(service, "sh010")), VendorFault)
+    assert service.paid == 3
+
+
+def test_what_a_server_of_ones_own_lost_is_a_question_where_its_time_has_a_price(desk: Desk, clock: VirtualClock) -> None:
+    service = Own(clock, on_poll=always(Status(state=State.GONE, word="404")))
     assert isinstance(only(desk.buy(service, "sh010")), FateUnknown)
     assert service.paid == 1
 

@@ -6,12 +6,13 @@ were accepted, whatever the client learnt of it: that is what a vendor bills.
 
 import json
 import os
+import random
 import socket
 import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -96,6 +97,7 @@ class VendorServer:
     key: what a client has to send; polls: how often an operation says that it runs; clip: the take that it hands over;
     tried: how many submits came, accepted or not; moved: where outputs are redirected to; echoes: each answer has the key
     that was sent in all its sentences and in the addresses of outputs, as a careless service might.
+    repeats: the share of operations that make `clip`; the others make one of `strays`, by chance.
     Use as a context manager; `url` is its address without a slash at the end.
     """
 
@@ -108,6 +110,8 @@ class VendorServer:
         self.uploads: dict[str, bytes] = {}
         self.lock = threading.RLock()
         self.other_clip = b""
+        self.repeats, self.chance = 1.0, random.Random(7)
+        self.strays: Sequence[bytes] = ()
         self.broken = False
         self.tried = 0
         self.moved = ""
@@ -162,7 +166,9 @@ class VendorServer:
             raise Dropped
         with self.lock:
             self._serial += 1
-            job = Job(name or self.new_id(self._serial), asked, self.polls, self.clip)
+            stray = self.repeats < 1 and self.chance.random() >= self.repeats
+            made = self.chance.choice(self.strays) if stray else self.clip
+            job = Job(name or self.new_id(self._serial), asked, self.polls, made)
             self.jobs[job.id] = job
         if self.wants(Fault.SUBMIT_DROP_AFTER):
             raise Dropped
