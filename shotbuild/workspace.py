@@ -118,6 +118,7 @@ class Workspace:
         self.rooms = rooms or Rooms(root, lambda message: hear(Warned(message=message)))
         self._offered = offered
         self._ahead: Ahead | None = None
+        self._supposed = False
 
     @cached_property
     def registry(self) -> Registry:
@@ -236,7 +237,13 @@ class Workspace:
             self.rooms.warn(sentence)
         for name in self.casting.own.keys() - self._locked.keys():
             self.rooms.warn(f"{name} is not in the lock yet: a build, or `shotbuild lock --update`, looks at it and pins it")
-        plan = self._wanted(targets)
+        return self._planned(self._wanted(targets))
+
+    def plan_rolls(self, more: Mapping[str, int]) -> PlannedBuild:
+        """What `roll_each` with the same numbers would do; nothing is made."""
+        return self._planned(self.rolls(more))
+
+    def _planned(self, plan: Plan) -> PlannedBuild:
         _refuse(disputed(self._choices(plan)))
         lines = self._forecast(plan)
         self._foretell(plan, lines)
@@ -417,19 +424,36 @@ class Workspace:
     ) -> tuple[Built, tuple[Take, ...]]:
         """Makes `count` more takes of each shot, with seeds of their own; what stands for the shot stays, if a person chose
         it. Gives the new takes as well. Errors: LimitReached before anything is made."""
+        return self.roll_each(dict.fromkeys(shots, count), options, cancel)
+
+    def roll_each(
+        self, more: Mapping[str, int], options: BuildOptions = DEFAULTS, cancel: threading.Event | None = None
+    ) -> tuple[Built, tuple[Take, ...]]:
+        """As `roll`. more: shot → how many more takes of it."""
         self._pin_own(options)
-        more = dict.fromkeys(shots, count)
+        plan = self.rolls(more)
+        before = {take.id for shot in more for take in self.rooms.ledgers.of(shot).takes}
+        built = self._build(plan, options, cancel)
+        after = [take for shot in more for take in self.rooms.ledgers.of(shot).takes]
+        return built, tuple(take for take in after if take.id not in before)
+
+    def rolls(self, more: Mapping[str, int]) -> Plan:
+        """The steps that make more takes of shots, and what these read."""
         whole = self.plan_of(self.project, self._ffmpeg, more)
         rolled = frozenset(
             step.name
             for step in whole.steps
             if step.asking is not None and step.asking.ordinal in whole.chosen[step.shots[0]].rolled
         )
-        plan = replace(needed(whole, rolled), links=())
-        before = {take.id for shot in shots for take in self.rooms.ledgers.of(shot).takes}
-        built = self._build(plan, options, cancel)
-        after = [take for shot in shots for take in self.rooms.ledgers.of(shot).takes]
-        return built, tuple(take for take in after if take.id not in before)
+        return replace(needed(whole, rolled), links=())
+
+    def as_if(self, project: Project) -> "Workspace":
+        """This folder under specs that nobody wrote, for a rehearsal: takes are made, kept and paid for as ever. project:
+        as it was loaded here, with other shots or providers in it."""
+        other = Workspace(self.rooms.root, self.hear, rooms=self.rooms, offered=self.registry)
+        other.project = project
+        other._supposed = True
+        return other
 
     def make_beside(
         self, steps: Sequence[Step], options: BuildOptions = DEFAULTS, cancel: threading.Event | None = None
@@ -616,8 +640,9 @@ class Workspace:
             limit = self.project.budget.takes_per_shot
             _refuse(too_many(plan.steps, self.rooms.ledgers.of, limit, partial(self._unmade, plan)))
         self._check_price(plan, options)
-        for sentence in remarks(self._choices(plan), self.project.shots):
-            self.rooms.warn(sentence)
+        if not self._supposed:  # else the spec has moved on from every take
+            for sentence in remarks(self._choices(plan), self.project.shots):
+                self.rooms.warn(sentence)
         if not options.frozen:
             self.rooms.ledgers.enter_moves()
         # What builds takes long to load, and most calls only look.

@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "deliver": (DO, "Make the deliverables and what they need, into out/."),
     "takes": (DECIDE, "List takes: what was asked, what stands, who said what of it."),
     "roll": (DECIDE, "Make more takes of a shot, with seeds of their own."),
+    "migrate": (DECIDE, "Roll another model beside what stands, and compare."),
     "pick": (DECIDE, "Put a take into every cut of its shot."),
     "approve": (DECIDE, "Fix the bytes of a take: no edit changes that shot any more."),
     "reject": (DECIDE, "Take a take out of the choice, with a reason."),

@@ -30,9 +30,12 @@ def shown(
     *,
     json: bool,
     early: Callable[[Workspace], AbstractContextManager[None]] | None = None,
+    before: Callable[[Workspace], None] = lambda _: None,
+    more: Callable[[], dict[str, object]] = dict,
 ) -> int:
     """Opens the project, shows what is made of it as it goes, sums it up; gives the exit code. early: `Workspace.early`,
-    where everything is meant."""
+    where everything is meant; before: says what is to come, before anything is drawn; more: what the last line of JSON
+    holds besides."""
     try:
         display = _display(json=json)
         warnings: list[str] = []
@@ -50,6 +53,7 @@ def shown(
         began = uptodate.Began(str(workspace.rooms.hidden) if hidden.exists() else None)
         with terminable(), early(workspace) if early else nullcontext():
             _ = workspace.project  # errors in specs are told before a display is drawn
+            before(workspace)
             with display:
                 built = work(workspace)
     except ShotbuildError as error:
@@ -58,7 +62,7 @@ def shown(
             console.line(summary_json(NOTHING))
         raise
     if json:
-        console.line(summary_json(built))
+        console.line(summary_json(built) | more())
         return built.exit_code
     for path in built.present:
         console.out(f"out/{path}")

@@ -93,8 +93,10 @@ def _content(planned: PlannedBuild) -> dict[str, object]:
 
 def _price(planned: PlannedBuild, line: Forecast) -> dict[str, object] | None:
     price = planned.prices.get(line.step.name)
-    if price is None:
-        return None
+    return None if price is None else price_content(price)
+
+
+def price_content(price: Price) -> dict[str, object]:
     amount = None if price.amount is None else decimal_text(price.amount)
     return {"amount": amount, "currency": price.currency, "exact": price.exact, "date": price.date or None}
 

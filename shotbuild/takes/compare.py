@@ -65,7 +65,12 @@ def compare_takes(workspace: Workspace, words: Sequence[str]) -> Comparison:
             f"two takes are wanted, and {' '.join(words)[:120]!r} names {len(found)}",
             hint="write `shotbuild diff sh010 t1 sh010 t3`; `shotbuild takes` lists them",
         )
-    a, b = (facts_of(take) for take in found)
+    return compared(workspace, *found)
+
+
+def compared(workspace: Workspace, one: Take, other: Take) -> Comparison:
+    """What is in the files is measured where both are here. Errors: SpecError when a take's recipe cannot be read."""
+    a, b = facts_of(one), facts_of(other)
     same = a.take.video == b.take.video
     pictures, unmeasured = (None, None) if same else _measured(workspace, a.take, b.take)
     return Comparison(
