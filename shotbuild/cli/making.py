@@ -31,11 +31,9 @@ def shown(
     json: bool,
     early: Callable[[Workspace], AbstractContextManager[None]] | None = None,
     before: Callable[[Workspace], None] = lambda _: None,
-    more: Callable[[], dict[str, object]] = dict,
 ) -> int:
     """Opens the project, shows what is made of it as it goes, sums it up; gives the exit code. early: `Workspace.early`,
-    where everything is meant; before: says what is to come, before anything is drawn; more: what the last line of JSON
-    holds besides."""
+    where everything is meant; before: says what is to come, before anything is drawn."""
     try:
         display = _display(json=json)
         warnings: list[str] = []
@@ -62,7 +60,7 @@ def shown(
             console.line(summary_json(NOTHING))
         raise
     if json:
-        console.line(summary_json(built) | more())
+        console.line(summary_json(built))
         return built.exit_code
     for path in built.present:
         console.out(f"out/{path}")

@@ -20,15 +20,14 @@ from shotbuild.cli.plan import price_content, price_text
 from shotbuild.errors import GateError, PlanError
 from shotbuild.plan.choose import APPROVED, PICKED
 from shotbuild.records import Fields, Take, Value
+from shotbuild.spec.nodes import NOTHING
 from shotbuild.takes.compare import Comparison
 from shotbuild.takes.losses import Card, to_write
-from shotbuild.takes.migrate import Recast, Rehearsal, beside, rehearsal, rehearse
+from shotbuild.takes.migrate import Beside, Recast, Rehearsal, beside, rehearsal, rehearse
 from shotbuild.units import counted, decimal_text
 from shotbuild.workspace import Workspace, open_project
 
 PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
-PICTURES = "pictures"
-SCHEMA = "shotbuild/migrate/1"
 
 
 def command(
@@ -45,16 +44,13 @@ def command(
     max_cost: MaxCost = None,
     json: JsonOption = False,
 ) -> int:
-    options = BuildOptions(jobs=jobs, max_cost=money(max_cost))
-    run = _Run(shots, to, _named(setting or []), takes, options, json=json)
+    run = _Run(shots, to, _named(setting or []), takes, json=json, events=not report_only)
     if report_only:
-        run.before(open_project(project, console.warn))
-        if json:
-            console.document("migrate", run.content())
+        run.look(open_project(project, console.warn))
         return run.exit_code
-    code = shown(project, run.work, json=json, before=run.before, more=lambda: {"schema": SCHEMA} | run.content())
-    if not json:
-        run.compare()
+    options = BuildOptions(jobs=jobs, max_cost=money(max_cost))
+    code = shown(project, lambda _: run.make(options), json=json, before=run.look)
+    run.show()
     return max(code, run.exit_code)
 
 
@@ -70,41 +66,44 @@ def _named(settings: Sequence[str]) -> dict[str, str]:
 
 @dataclass(slots=True)
 class _Run:
-    """One rehearsal from what is said of it before to what is shown of it afterwards."""
+    """One rehearsal, from what is said of it before to what is shown of it afterwards. events: JSON, a line for each."""
 
     shots: Sequence[str]
     to: str
     said: dict[str, str]
     takes: int
-    options: BuildOptions
     json: bool = field(kw_only=True)
+    events: bool = field(kw_only=True)
     found: Rehearsal | None = None
-    laid: tuple[Comparison, ...] = ()
+    laid: tuple[Beside, ...] = ()
 
-    def before(self, workspace: Workspace) -> None:
+    def look(self, workspace: Workspace) -> None:
         self.found = rehearsal(workspace, self.shots, self.to, self.said, self.takes)
-        if not self.json:
+        if self.json and self.events:
+            console.line({"event": "rehearsal", "schema": "shotbuild/migrate/1", **_content(self.found)})
+        elif self.json:
+            console.document("migrate", _content(self.found))
+        else:
             _print(self.found)
 
-    def work(self, _: Workspace) -> Built:
+    def make(self, options: BuildOptions) -> Built:
         assert self.found is not None, "it was looked at before"
-        built = rehearse(self.found, self.options, threading.Event())
+        built = rehearse(self.found, options, threading.Event())
         self.laid = tuple(beside(self.found))
+        if self.json:
+            for each in self.laid:
+                console.line({"event": "compared", **_compared(each)})
         return built
 
-    def compare(self) -> None:
-        assert self.found is not None, "it was looked at before"
-        _print_takes(self.laid)
-        if self.laid:
-            _print_way_on(self.found, {each.b.take.shot for each in self.laid})
+    def show(self) -> None:
+        if self.laid and not self.json:
+            assert self.found is not None, "it was looked at before"
+            _print_takes(self.laid)
+            _print_way_on(self.found, {each.laid.b.take.shot for each in self.laid})
 
     @property
     def exit_code(self) -> int:
         return GateError.exit_code if self.found is not None and self.found.blocked else 0
-
-    def content(self) -> dict[str, object]:
-        assert self.found is not None, "it was looked at before"
-        return _content(self.found, self.laid)
 
 
 # --- for people -----------------------------------------------------------------------------------------------------------
@@ -156,37 +155,44 @@ def _told(card: Card) -> dict[str, str]:
     }
 
 
-def _print_takes(laid: Sequence[Comparison]) -> None:
-    heads = ("shot", "stands", "beside it", "seed", "cost", PICTURES)
+def _print_takes(all_laid: Sequence[Beside]) -> None:
     rows = [
-        (a.shot, f"t{a.number}", f"t{b.number}", each.b.seed, each.b.cost, _pictures(each)) for each, a, b in _pairs(laid)
+        {
+            "shot": a.shot,
+            "stands": f"t{a.number}",
+            "beside it": f"t{b.number}",
+            "seed": each.laid.b.seed,
+            "cost": each.laid.b.cost,
+            "structure": each.structure,
+            "colour": each.colour,
+            "motion": each.motion,
+            "pictures": _pictures(each.laid),
+        }
+        for each, a, b in _pairs(all_laid)
     ]
-    if rows:
-        table(heads, [dict(zip(heads, row, strict=True)) for row in rows], shrink={PICTURES: 30}, right=("seed",))
-    for each, a, b in _pairs(laid):
+    table(tuple(rows[0]), rows, shrink={"pictures": 20}, right=("seed",))
+    for each, a, b in _pairs(all_laid):
         console.out(f"\n{a.shot} t{a.number} -> t{b.number}")
-        for line in (
-            *each.recipe,
-            *(f"{row.stream} {row.field}: {row.a or 'none'} -> {row.b or 'none'}" for row in each.streams),
-        ):
+        streams = (f"{row.stream} {row.field}: {row.a or 'none'} -> {row.b or 'none'}" for row in each.laid.streams)
+        for line in (*each.laid.recipe, *streams):
             console.out(f"{INDENT}{line}")
 
 
-def _pairs(laid: Sequence[Comparison]) -> Iterator[tuple[Comparison, Take, Take]]:
-    for each in laid:
-        yield each, each.a.take, each.b.take
+def _pairs(all_laid: Sequence[Beside]) -> Iterator[tuple[Beside, Take, Take]]:
+    for each in all_laid:
+        yield each, each.laid.a.take, each.laid.b.take
 
 
-def _pictures(each: Comparison) -> str:
-    if each.same_bytes:
+def _pictures(laid: Comparison) -> str:
+    if laid.same_bytes:
         return "the same, byte for byte"
-    if each.pictures is None:
-        return f"not measured: {each.unmeasured}"
-    found = each.pictures
+    found = laid.pictures
+    if found is None:
+        return f"not measured: {laid.unmeasured}"
     if found.same_stream:
         return "the same, frame for frame"
     frames = f"{found.compared - found.identical} of {counted(found.compared, 'frame')} differ"
-    return f"{frames}, PSNR {found.psnr} dB" + ("" if found.ssim is None else f", SSIM {found.ssim}")
+    return frames if found.frames_a == found.frames_b else f"{frames}; one has {found.frames_a}, the other {found.frames_b}"
 
 
 def _print_way_on(found: Rehearsal, shots: set[str]) -> None:
@@ -194,7 +200,7 @@ def _print_way_on(found: Rehearsal, shots: set[str]) -> None:
     for each in found.shots:
         if each.shot not in shots:
             continue
-        settings = to_write(each.today, each.then, found.target)
+        settings = to_write(each.today, each.before.model, each.then, found.target)
         inside = f", settings: {_flow(settings)}" if settings.items else ""
         named = f"provider: {each.then.provider}, model: {_scalar(found.target.model.name)}{inside}"
         reopen = f"; then `shotbuild reopen {each.shot}`" if each.stands.how in (APPROVED, PICKED) else ""
@@ -207,24 +213,25 @@ def _flow(settings: Fields) -> str:
 
 def _scalar(value: Value) -> str:
     """A value as YAML has it in one line."""
-    return value if isinstance(value, str) and PLAIN.fullmatch(value) else jsons.dumps(value, ensure_ascii=False)
+    plain = isinstance(value, str) and PLAIN.fullmatch(value) and value not in NOTHING
+    return str(value) if plain else jsons.dumps(value, ensure_ascii=False)
 
 
 # --- for machines ---------------------------------------------------------------------------------------------------------
 
 
-def _content(found: Rehearsal, laid: Sequence[Comparison]) -> dict[str, object]:
+def _content(found: Rehearsal) -> dict[str, object]:
     return {
         "to": {"provider": found.target.use.name, "use": found.target.provider.name, "model": found.target.model.name},
         "takes": found.takes,
         "missing": sum(each.missing for each in found.shots),
-        "estimate": {each.currency: decimal_text(each.amount) for each in found.cost.known},
+        "cost": {each.currency: decimal_text(each.amount) for each in found.cost.known},
         "unknown_prices": found.cost.unknown,
-        "shots": [_recast(found, each, [row for row in laid if row.b.take.shot == each.shot]) for each in found.shots],
+        "shots": [_recast(found, each) for each in found.shots],
     }
 
 
-def _recast(found: Rehearsal, each: Recast, laid: Sequence[Comparison]) -> dict[str, object]:
+def _recast(found: Rehearsal, each: Recast) -> dict[str, object]:
     take = each.stands.take
     return {
         "shot": each.shot,
@@ -234,11 +241,11 @@ def _recast(found: Rehearsal, each: Recast, laid: Sequence[Comparison]) -> dict[
         "blocked": [row for error in each.blocked for row in console.problems(error)],
         "lost": [{"key": loss.key, "value": loss.value, "why": loss.why, "default": loss.usual} for loss in each.losses],
         "settings": dict(each.then.settings.items),
-        "write": dict(to_write(each.today, each.then, found.target).items),
+        "write": dict(to_write(each.today, each.before.model, each.then, found.target).items),
         "before": _card(each.before),
         "after": _card(each.after),
+        "there": [take.name for take in each.there],
         "missing": each.missing,
-        "compared": [_comparison(row) for row in laid],
     }
 
 
@@ -259,16 +266,22 @@ def _card(card: Card) -> dict[str, object]:
     }
 
 
-def _comparison(row: Comparison) -> dict[str, object]:
+def _compared(each: Beside) -> dict[str, object]:
+    laid, take = each.laid, each.laid.b.take
     return {
-        "take": row.b.take.name,
-        "number": row.b.take.number,
-        "video": row.b.take.video.sha256,
-        "seed": row.b.take.seed,
-        "cost": row.b.cost or None,
-        "same_bytes": row.same_bytes,
-        "recipe": list(row.recipe),
-        "streams": [asdict(each) for each in row.streams],
-        PICTURES: None if row.pictures is None else asdict(row.pictures),
-        "unmeasured": row.unmeasured,
+        "shot": take.shot,
+        "stands": laid.a.take.name,
+        "take": take.name,
+        "number": take.number,
+        "video": take.video.sha256,
+        "seed": take.seed,
+        "cost": laid.b.cost or None,
+        "same_bytes": laid.same_bytes,
+        "structure": each.structure or None,
+        "colour": each.colour or None,
+        "motion": each.motion or None,
+        "recipe": list(laid.recipe),
+        "streams": [asdict(row) for row in laid.streams],
+        "pictures": None if laid.pictures is None else asdict(laid.pictures),
+        "unmeasured": laid.unmeasured,
     }

@@ -1,10 +1,10 @@
 """Two takes side by side: what was asked, what is in the files, what they cost, and how far their pictures are apart."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from shotbuild.errors import MediaError, PlanError, ProcessError, StoreError
 from shotbuild.media.compare import Difference, compare
@@ -14,6 +14,8 @@ from shotbuild.spec.events import price_of, recipe_of, request_of, whole, writte
 from shotbuild.takes.names import NUMBER, meant, states, taken
 from shotbuild.units import decimal_text
 from shotbuild.workspace import Workspace
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,14 +71,17 @@ def compare_takes(workspace: Workspace, words: Sequence[str]) -> Comparison:
 
 
 def compared(workspace: Workspace, one: Take, other: Take) -> Comparison:
-    """What is in the files is measured where both are here. Errors: SpecError when a take's recipe cannot be read."""
+    """Errors: SpecError when a take's recipe cannot be read."""
+    return laid(one, other, *measured(workspace, one, other, compare))
+
+
+def laid(one: Take, other: Take, pictures: Difference | None, unmeasured: str | None) -> Comparison:
+    """Two takes side by side, whose pictures were measured. Errors: SpecError when a take's recipe cannot be read."""
     a, b = facts_of(one), facts_of(other)
-    same = a.take.video == b.take.video
-    pictures, unmeasured = (None, None) if same else _measured(workspace, a.take, b.take)
     return Comparison(
         a=a,
         b=b,
-        recipe=difference(request_of(a.take), request_of(b.take)),
+        recipe=difference(request_of(one), request_of(other)),
         streams=_changed(a.streams, b.streams),
         pictures=pictures,
         unmeasured=unmeasured,
@@ -131,9 +136,14 @@ def _said(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _measured(workspace: Workspace, a: Take, b: Take) -> tuple[Difference | None, str | None]:
-    """The measured difference, or why there is none."""
+def measured(
+    workspace: Workspace, a: Take, b: Take, measure: Callable[[Path, Path, Path, Path], Found]
+) -> tuple[Found | None, str | None]:
+    """What is found between two takes, or why it is not; neither for the same bytes. measure: ffmpeg, two clips and an empty
+    folder → what is found. Its errors: MediaError, ProcessError."""
     blobs = workspace.rooms.blobs
+    if a.video == b.video:
+        return None, None
     lost = [f"the bytes of {take.shot} t{take.number} ({take.name})" for take in (a, b) if not blobs.has(take.video)]
     if lost:
         return None, f"{' and '.join(lost)} are not in this store"
@@ -142,6 +152,6 @@ def _measured(workspace: Workspace, a: Take, b: Take) -> tuple[Difference | None
             blobs.verify(take.video)
         ffmpeg = workspace.rooms.ffmpeg(workspace.project)
         with tempfile.TemporaryDirectory(prefix="shotbuild-") as folder:
-            return compare(ffmpeg, blobs.path(a.video), blobs.path(b.video), Path(folder)), None
+            return measure(ffmpeg, blobs.path(a.video), blobs.path(b.video), Path(folder)), None
     except (StoreError, MediaError, ProcessError) as error:
         return None, f"{error.message}: {error.cause}" if error.cause else error.message

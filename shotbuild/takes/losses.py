@@ -210,10 +210,10 @@ def wish_of(shot: Shot, model: Model) -> Wish:
     )
 
 
-def to_write(today: Shot, then: Shot, target: Target) -> Fields:
+def to_write(today: Shot, before: Model, then: Shot, target: Target) -> Fields:
     """The settings that have to be written at a shot for the target to make it as `then`: those that are neither at the
-    model's defaults nor written with the provider, and those that are not as the shot has them today."""
+    model's defaults nor written with the provider, and those that the shot has otherwise today. before: its model."""
     usual = {name: target.own.get(name, field.default) for name, field in target.model.fields.items()}
-    now = dict(today.settings.items)
+    now = {name: value for name, value in today.settings if name in before.fields and value != before.fields[name].default}
     said = ((name, value) for name, value in then.settings if value != usual[name] or value != now.get(name, value))
     return Fields(tuple(said))

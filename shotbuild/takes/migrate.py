@@ -15,12 +15,13 @@ from shotbuild.engine.estimate import Bill, bill
 from shotbuild.errors import GateError, ShotbuildError
 from shotbuild.plan.choose import APPROVED, PICKED, Choice
 from shotbuild.plan.gates import disputed
+from shotbuild.plugins import load
 from shotbuild.providers.interface import Model
 from shotbuild.records import Price, Project, Shot, Take
 from shotbuild.rooms import Rooms
 from shotbuild.spec.fields import written_out
 from shotbuild.spec.tree import Tree
-from shotbuild.takes.compare import Comparison, compared
+from shotbuild.takes.compare import Comparison, laid, measured
 from shotbuild.takes.losses import Card, Loss, Target, recast, target_named, wish_of
 from shotbuild.takes.names import shots_meant
 from shotbuild.workspace import Workspace
@@ -62,6 +63,17 @@ class Rehearsal:
     @property
     def blocked(self) -> tuple[ShotbuildError, ...]:
         return tuple(error for each in self.shots for error in each.blocked)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """A new take beside the one that stands. structure, colour, motion: as in `media.resemblance`, empty when the pictures
+    were not measured."""
+
+    laid: Comparison
+    structure: str = ""
+    colour: str = ""
+    motion: str = ""
 
 
 def rehearsal(workspace: Workspace, words: Sequence[str], to: str, said: Mapping[str, str], takes: int) -> Rehearsal:
@@ -120,14 +132,26 @@ def rehearse(found: Rehearsal, options: BuildOptions, cancel: threading.Event) -
         return found.space.roll_each({each.shot: each.missing for each in found.shots if each.missing}, options, cancel)[0]
 
 
-def beside(found: Rehearsal) -> Iterator[Comparison]:
+def beside(found: Rehearsal) -> Iterator[Beside]:
     """What stands for each shot and each take of the new recipe, the newest of them, as many as are wanted."""
     space = found.space.as_if(found.space.project)
+    # What it measures with takes long to load, and a report alone measures nothing.
+    resemble = load("shotbuild.media.resemblance:resemble", "the comparison of pictures")
     for each in found.shots:
         stands = each.stands.take
-        if stands is not None and not each.blocked:
-            for take in _there(space, each.shot)[-found.takes :]:
-                yield compared(space, stands, take)
+        if stands is None or each.blocked:
+            continue
+        for take in _there(space, each.shot)[-found.takes :]:
+            alike, why = measured(space, stands, take, resemble)
+            if alike is None:
+                yield Beside(laid=laid(stands, take, None, why))
+                continue
+            yield Beside(
+                laid=laid(stands, take, alike.difference, None),
+                structure=alike.structure or "",
+                colour=alike.colour,
+                motion=alike.motion,
+            )
 
 
 def _written(project: Project, target: Target, shots: Mapping[str, Shot]) -> Project:

@@ -39,8 +39,8 @@ def test_what_is_under_way_when_a_rehearsal_ends_is_taken_up_and_paid_for_once(f
     assert found.cost.free, "it is not paid for again"
     assert rehearse(found, ONCE, threading.Event()).failed == ()
     assert (server.paid, len(film.takes())) == (1, 2)
-    (laid,) = beside(found)
-    assert (laid.a.provider, laid.b.provider) == ("runway", "kling")
+    (each,) = beside(found)
+    assert (each.laid.a.provider, each.laid.b.provider) == ("runway", "kling")
     assert film.open().chosen["sh010"].take == before
     assert rehearse(looked(film), ONCE, threading.Event()).ran == ()
     assert server.paid == 1

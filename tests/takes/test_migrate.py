@@ -20,10 +20,12 @@ from shotbuild.spec.fields import choice, integer, text, truth
 from shotbuild.spec.lockfile import read_lock
 from shotbuild.takes.compare import Comparison
 from shotbuild.takes.decide import approve, pick, reject, reopen
+from shotbuild.takes.losses import to_write
 from shotbuild.takes.migrate import Recast, Rehearsal, beside, rehearsal, rehearse
 from shotbuild.workspace import Workspace
 from tests.e2e.conftest import contents
 from tests.fakes import Count, FakeProvider, fake_workspace, write_project
+from tests.test_hosting import Own
 
 ANN, BEN = "Ann Lee <ann@x.example>", "Ben Ode <ben@x.example>"
 PROJECT = """\
@@ -119,7 +121,7 @@ def made(found: Rehearsal, options: BuildOptions = BuildOptions()) -> Built:  # 
 
 def rolled(root: Path, *shots: str, **said: Any) -> tuple[Built, list[Comparison]]:
     found = looked(root, *shots, **said)
-    return made(found), list(beside(found))
+    return made(found), [each.laid for each in beside(found)]
 
 
 def only(found: Rehearsal) -> Recast:
@@ -186,7 +188,7 @@ def test_what_continues_a_chosen_take_goes_on_from_it_and_what_continues_another
     reopen(opened(root), ["sh020"], by=ANN)
     found = looked(root, "sh020", "sh030", said={"steps": "9"})
     made(found)
-    first, second = beside(found)
+    first, second = (each.laid for each in beside(found))
     assert any(first.b.take.video.sha256 in line for line in second.recipe if "continues" in line)
     edit(root, "shotbuild.yaml", "provider: board", "provider: next, settings: {steps: 9}")
     edit(root, "specs/a.yaml", ", references: {reference: assets/sea.png}", "")
@@ -231,7 +233,7 @@ def test_a_take_that_was_rejected_is_not_one_of_them(root: Path) -> None:
     found = looked(root, "sh040")
     assert (only(found).there, only(found).missing) == ((), 1)
     assert made(found).generated == ("sh040/t2",)
-    assert [each.b.take.number for each in beside(found)] == [3]
+    assert [each.laid.b.take.number for each in beside(found)] == [3]
 
 
 def test_without_a_budget_nothing_that_costs_is_made(root: Path) -> None:
@@ -261,6 +263,24 @@ def test_the_lock_gets_the_new_model_and_keeps_the_old_one(root: Path) -> None:
     lock = dict(read_lock((root / "shotbuild.lock").read_text()).providers)
     assert set(lock) == {"board/storyboard", "other/blind"}
     assert lock["other/blind"].version == "7"
+
+
+def test_a_generator_of_ones_own_is_pinned_and_held_as_ever(root: Path) -> None:
+    def look(said: Mapping[str, str], shot: str = "sh040") -> Rehearsal:
+        space = opened(root)
+        providers = {**space.registry.providers, "mine": Own(name="mine")}
+        space = Workspace(root, rooms=space.rooms, offered=replace(space.registry, providers=providers))
+        return rehearsal(space, [shot], "mine", said, 1)
+
+    (root / "weights.txt").write_text("one")
+    assert made(look({"weights": "weights.txt"})).generated == ("sh040/t1",)
+    lock = read_lock((root / "shotbuild.lock").read_text())
+    assert [name for name, _ in lock.generators] == ["mine/own:weights.txt"]
+    found = look({"weights": "weights.txt"})
+    assert (len(only(found).there), made(found).ran) == (1, ())
+    (root / "weights.txt").write_text("two")
+    (failed,) = made(look({"weights": "weights.txt"}, "sh010")).failed
+    assert "is not what shotbuild.lock has" in failed.error.message
 
 
 # --- what is lost ---------------------------------------------------------------------------------------------------------
@@ -328,6 +348,20 @@ def test_what_nobody_wrote_gives_way_to_what_stands_with_the_provider(root: Path
     assert sounds == {"sh010": "song", "sh020": "scratch"}
 
 
+def test_what_has_to_be_written_is_what_neither_the_model_nor_the_provider_nor_the_shot_says(root: Path) -> None:
+    def told(*shots: str, **said: str) -> dict[str, dict[str, object]]:
+        found = looked(root, *shots, said=said)
+        return {
+            each.shot: dict(to_write(each.today, each.before.model, each.then, found.target).items) for each in found.shots
+        }
+
+    assert told("sh010", "sh020") == {"sh010": {}, "sh020": {"sound": "scratch"}}
+    assert told("sh010", "sh020", sound="", steps="20") == {
+        "sh010": {"steps": 20},
+        "sh020": {"sound": "silent", "steps": 20},
+    }
+
+
 def test_cards_tell_how_takes_will_be_otherwise(root: Path) -> None:
     each = only(looked(root, "sh040", said={"sound": "scratch"}))
     assert (each.before.sound, each.after.sound) == (False, True)
@@ -350,7 +384,7 @@ def test_what_a_model_refuses_is_not_rolled_and_the_others_are(root: Path) -> No
     assert why_not(found) == ["sh010: this is longer than model 'short' makes"]
     assert found.blocked[0].location.line == 2
     assert made(found).generated == ("sh040/t1",)
-    assert [each.a.take.shot for each in beside(found)] == ["sh040"]
+    assert [each.laid.a.take.shot for each in beside(found)] == ["sh040"]
     assert stands(root) == before
 
 
