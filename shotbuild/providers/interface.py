@@ -223,8 +223,8 @@ class Status:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Where an output lies. url: to fetch; bare: fetched without the keys, as signed addresses are; content: the bytes
-    themselves, where the service sent them along (then url is empty)."""
+    """Where an output lies. url: to fetch, absolute, or a path of the service, which is not bare; bare: fetched without the
+    keys, as signed addresses are; content: the bytes themselves, where the service sent them along (then url is empty)."""
 
     url: str = ""
     bare: bool = True

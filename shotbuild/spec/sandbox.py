@@ -9,7 +9,16 @@ from functools import wraps
 from types import TracebackType
 from typing import Any, cast
 
-from jinja2 import BaseLoader, Environment, StrictUndefined, Template, TemplateNotFound, TemplateSyntaxError, UndefinedError
+from jinja2 import (
+    BaseLoader,
+    Environment,
+    StrictUndefined,
+    Template,
+    TemplateNotFound,
+    TemplateSyntaxError,
+    UndefinedError,
+    meta,
+)
 from jinja2 import nodes as syntax
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.exceptions import SecurityError
@@ -44,6 +53,8 @@ FILTERS = (
     "round",
 )
 """What remains of Jinja's filters: nothing random, nothing that makes much of little."""
+EXPRESSION = re.compile(r"\s*\{\{-?((?:(?!\{\{|\}\}).)+?)-?\}\}\s*", re.DOTALL)
+"""A text that is one expression and nothing else."""
 
 
 class Sandbox:
@@ -54,6 +65,7 @@ class Sandbox:
         self._report = report
         self._environment = _Environment(_Loader(tree), note)
         self._compiled: dict[tuple[str, bool], Template | Exception] = {}
+        self._expressions: dict[str, Callable[..., Any]] = {}
 
     def render(self, source: str, variables: Mapping[str, Plain], use: Use, *, named: bool) -> str | None:
         """source: a text, or where it is named the path of a file. None = an error was reported."""
@@ -68,6 +80,40 @@ class Sandbox:
             self._report.add(_located(error, use, sorted(variables), self._report))
             return None
         return "".join(parts)
+
+    def value(self, source: str, variables: Mapping[str, str | int | float], use: Use) -> str | int | float:
+        """What a text stands for: the value of the one expression that it is, which keeps its type, else its text. Errors:
+        SpecError."""
+        self._environment.work.begin()
+        try:
+            one = EXPRESSION.fullmatch(source)
+            found = self._valued(one[1], variables) if one else "".join(self._template((source, False)).generate(variables))
+            limits.bounded(len(found) if isinstance(found, str) else 1)
+        except Exception as error:  # as in `render`
+            raise _located(error, use, sorted(variables), self._report) from error
+        return found
+
+    def names(self, source: str) -> frozenset[str]:
+        """The variables that a text mentions; none where it is no template."""
+        try:
+            return frozenset(meta.find_undeclared_variables(self._environment.parse(source))) - set(
+                self._environment.globals
+            )
+        except TemplateSyntaxError:
+            return frozenset()
+
+    def _valued(self, expression: str, variables: Mapping[str, str | int | float]) -> str | int | float:
+        found = self._expression(expression)(variables)
+        if isinstance(found, Undefined):
+            str(found)  # raises what a use of it raises
+        return found if isinstance(found, str | int | float) else limits.spoken(found)
+
+    def _expression(self, source: str) -> Callable[..., Any]:
+        if len(source) > MAX_SOURCE:
+            raise TooMuch(f"a template of more than {MAX_SOURCE} characters")
+        if source not in self._expressions:
+            self._expressions[source] = self._environment.compile_expression(source, undefined_to_none=False)
+        return self._expressions[source]
 
     def _template(self, source: tuple[str, bool]) -> Template:
         known = self._compiled.get(source)
