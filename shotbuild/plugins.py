@@ -22,6 +22,7 @@ from shotbuild.stages.interface import Stage
 PROVIDERS: Mapping[str, str] = {
     "animatic": "shotbuild.providers.animatic:Animatic",
     "command": "shotbuild.providers.command:Command",
+    "comfyui": "shotbuild.providers.comfyui:ComfyUI",
     "runway": "shotbuild.providers.runway:Runway",
     "replicate": "shotbuild.providers.replicate:Replicate",
     "fal": "shotbuild.providers.fal:Fal",

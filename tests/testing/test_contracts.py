@@ -10,7 +10,7 @@ import pytest
 from shotbuild.plugins import PROVIDERS, load
 from shotbuild.providers.animatic import Animatic
 from shotbuild.providers.command import VARIABLE, Command
-from shotbuild.providers.interface import Local, Request, Service, is_service
+from shotbuild.providers.interface import Local, Request, Service, is_hosted, is_service
 from shotbuild.testing.loopback import Server
 from shotbuild.testing.providers import LocalContract, ProviderContract, ServiceContract
 from tests.servers.clips import clip
@@ -44,7 +44,9 @@ class TestCommand(LocalContract):
             yield
 
 
-SERVICES = [name for name, where in PROVIDERS.items() if is_service(load(where, name)())]
+MADE = {name: load(where, name)() for name, where in PROVIDERS.items()}
+SERVICES = [name for name, made in MADE.items() if is_service(made) and not is_hosted(made)]
+"""Servers of one's own are no vendors': each is held to the contract where it is tested."""
 VENDORS: dict[str, Vendor] = {name: import_module(f"tests.servers.{name.replace('-', '_')}").VENDOR for name in SERVICES}
 
 
