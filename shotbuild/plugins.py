@@ -23,6 +23,7 @@ PROVIDERS: Mapping[str, str] = {
     "animatic": "shotbuild.providers.animatic:Animatic",
     "command": "shotbuild.providers.command:Command",
     "comfyui": "shotbuild.providers.comfyui:ComfyUI",
+    "cog": "shotbuild.providers.cog:Cog",
     "runway": "shotbuild.providers.runway:Runway",
     "replicate": "shotbuild.providers.replicate:Replicate",
     "fal": "shotbuild.providers.fal:Fal",

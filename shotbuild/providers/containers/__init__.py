@@ -1,0 +1,1 @@
+"""How the `cog` provider asks a container: what it takes, whether it is ready, one prediction at a time."""
