@@ -35,6 +35,7 @@ PROVIDERS: Mapping[str, str] = {
     "seedance": "shotbuild.providers.seedance:Seedance",
     "wan": "shotbuild.providers.wan:Wan",
     "minimax": "shotbuild.providers.minimax:MiniMax",
+    "openai-video": "shotbuild.providers.openai_video:OpenAIVideo",
     "xai": "shotbuild.providers.xai:Xai",
     "topaz": "shotbuild.providers.topaz:Topaz",
 }

@@ -37,7 +37,7 @@ PROPERTIES: dict[str, Any] = {
     "height": {"type": "integer", "maximum": 1920.0, "minimum": 16.0, "title": "Height", "default": 64},
     "num_frames": {"type": "integer", "maximum": 500.0, "minimum": 1.0, "title": "Num Frames", "default": 9},
     "fps": {"type": "number", "title": "Fps", "default": 24},
-    "image": {"type": "string", "title": "Image", "format": "uri"},
+    "image": {"type": "string", "title": "Image", "format": "uri", "nullable": True},
     "style": {"default": "film", "allOf": [{"$ref": "#/components/schemas/style"}]},
     "strength": {"type": "number", "maximum": 1.0, "minimum": 0.0, "title": "Strength", "default": 0.5},
     "act": {"type": "string", "title": "Act", "default": ""},

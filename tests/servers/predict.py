@@ -4,7 +4,7 @@ import os
 import subprocess
 import tempfile
 import time
-from typing import Any
+from typing import Any, Optional
 
 from cog import BasePredictor, Input, Path
 
@@ -24,7 +24,7 @@ class Predictor(BasePredictor):
         height: int = Input(default=64, ge=16, le=1920),
         num_frames: int = Input(default=9, ge=1, le=500),
         fps: float = Input(default=24),
-        image: Path = Input(default=None),  # noqa: B008
+        image: Optional[Path] = Input(default=None),  # noqa: B008, UP045
         style: str = Input(default="film", choices=["film", "ink"]),
         strength: float = Input(default=0.5, ge=0, le=1),
         act: str = Input(default=""),

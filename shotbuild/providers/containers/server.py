@@ -190,7 +190,8 @@ class Container:
 def reached(account: Account, deadline: float, cancel: threading.Event) -> Iterator[Container]:
     """A container that can be asked for so many seconds."""
     network = import_module("shotbuild.host.network").Network  # httpx takes a while to import, and plans ask nobody
-    quick, slow = network(patience=min(PATIENCE, deadline)), network(patience=deadline)
+    # Who waits here looks at the deadline itself, and takes the prediction back.
+    quick, slow = network(patience=PATIENCE), network(patience=deadline + PATIENCE)
     try:
         line, lasting = cast(Line, quick.connect(account)), cast(Line, slow.connect(account))
         yield Container(line, lasting, time.monotonic() + deadline, cancel)
