@@ -266,6 +266,7 @@ class VendorServer:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             timeout = 60
+            disable_nagle_algorithm = True  # head and body are two writes: the second would wait 40 ms for a receipt
 
             def _serve(self) -> None:
                 parts = urlsplit(self.path)

@@ -88,11 +88,10 @@ def account_of(environ: Mapping[str, str]) -> Account:
 
 
 class Container:
-    """One container, asked until a deadline. line: for what is answered at once; slow: for the one call that lasts;
-    until: by `time.monotonic`; cancel: set = stop."""
+    """One container, asked until a deadline. until: by `time.monotonic`; cancel: set = stop."""
 
-    def __init__(self, line: Line, slow: Line, until: float, cancel: threading.Event) -> None:
-        self._line, self._slow, self._until, self._cancel = line, slow, until, cancel
+    def __init__(self, line: Line, until: float, cancel: threading.Event) -> None:
+        self._line, self._until, self._cancel = line, until, cancel
 
     def state(self) -> State:
         """What it says of itself now. Errors: ProviderUnavailable where no container of cog answers."""
@@ -134,7 +133,7 @@ class Container:
         while True:
             name = str(uuid4())
             body = {"id": name, "input": dict(inputs)}
-            send = partial(self._slow.send, "POST", "predictions", body=body, allow=(400, 422, *BUSY))
+            send = partial(self._line.send, "POST", "predictions", body=body, allow=(400, 422, *BUSY))
             reply = self._awaited(partial(_hinted, send), partial(self._take_back, name))
             if reply.status not in BUSY:
                 return _succeeded(reply)
@@ -146,17 +145,21 @@ class Container:
         self._line.fetch(url, into, bare=False, limits=Limits(seconds=seconds), stop=self._cancel.is_set)
 
     def _awaited(self, call: Callable[[], Got], take_back: Callable[[Callable[[], bool]], None] | None = None) -> Got:
-        """What a call gives, unless it is to stop before that; take_back: told then how to see whether the call ended."""
+        """What a call gives, unless it is to stop before that. take_back: told then how to see whether the call ended;
+        None = the call is answered at once, or never."""
+        last = self._until if take_back is not None else min(self._until, time.monotonic() + PATIENCE)
         outcome = _apart(call)
         while True:
             try:
                 return outcome.get(timeout=GLANCE)()
             except Empty:
-                late = time.monotonic() > self._until
+                late = time.monotonic() > last
             if self._cancel.is_set() or late:
                 if take_back is not None:
                     take_back(lambda: not outcome.empty())
                 self._stop_if_told()
+                if take_back is None:
+                    raise ProviderUnavailable("the container does not answer", hint=THERE)
                 raise VendorFault("the container took longer than the shot's `deadline`", hint="raise `deadline`")
 
     def _take_back(self, name: str, ended: Callable[[], bool]) -> None:
@@ -189,15 +192,12 @@ class Container:
 @contextmanager
 def reached(account: Account, deadline: float, cancel: threading.Event) -> Iterator[Container]:
     """A container that can be asked for so many seconds."""
-    network = import_module("shotbuild.host.network").Network  # httpx takes a while to import, and plans ask nobody
-    # Who waits here looks at the deadline itself, and takes the prediction back.
-    quick, slow = network(patience=PATIENCE), network(patience=deadline + PATIENCE)
+    # httpx takes a while to import, and plans ask nobody. Who waits here looks at the deadline itself.
+    network = import_module("shotbuild.host.network").Network(patience=deadline + PATIENCE)
     try:
-        line, lasting = cast(Line, quick.connect(account)), cast(Line, slow.connect(account))
-        yield Container(line, lasting, time.monotonic() + deadline, cancel)
+        yield Container(cast(Line, network.connect(account)), time.monotonic() + deadline, cancel)
     finally:
-        quick.close()
-        slow.close()
+        network.close()
 
 
 def usable(state: State) -> State:
