@@ -187,7 +187,7 @@ def _handler(server: Loopback) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         timeout = 30
-        disable_nagle_algorithm = True  # head and body are two writes: the second would wait 40 ms for a receipt of the first
+        disable_nagle_algorithm = True  # else the body waits 40 ms for the receipt of the head
 
         def _serve(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -37,12 +38,15 @@ from shotbuild.records import Fields, Format, fields
 from shotbuild.testing.loopback import Loopback
 from shotbuild.testing.providers import LocalContract
 from shotbuild.units import parse_rate, parse_size
+from tests.e2e.conftest import shotbuild
+from tests.fakes import write_project
 from tests.providers.driving import reference
 from tests.servers.cog import (
     DOCUMENT,
     IMAGE,
     NEW,
     OLD,
+    PROPERTIES,
     CogServer,
     drawn,
     installed,
@@ -52,6 +56,7 @@ from tests.servers.cog import (
     until,
 )
 from tests.servers.service import environment
+from tests.testing.pages import ROOT
 
 SITE = Site(root=Path(), digest=of_file)
 SOON = 8.0
@@ -311,6 +316,7 @@ def test_a_full_container_is_waited_for(container: House, tmp_path: Path) -> Non
     assert probe(tmp_path / "a/take.mp4").video.frames == probe(tmp_path / "b/take.mp4").video.frames == 12
 
 
+@pytest.mark.slow
 def test_a_container_that_stays_full_is_given_up_at_the_deadline(container: House, tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
@@ -379,6 +385,7 @@ def test_a_running_prediction_is_cancelled_by_our_own_id(container: House, tmp_p
     assert not (tmp_path / "own-0/take").exists()
 
 
+@pytest.mark.slow
 def test_a_prediction_that_lasts_too_long_is_taken_back(container: House, tmp_path: Path) -> None:
     with pytest.raises(VendorFault) as caught:
         made(request(settings=settings(deadline=1, input='{"act": "wait 60"}')), tmp_path)
@@ -520,29 +527,27 @@ def test_what_cannot_be_sent_is_found_without_a_container(said: dict[str, str], 
     assert [each.key for each in Cog().objections("mp4", wanted)] == [key]
 
 
-@pytest.mark.parametrize(
-    ("said", "key", "cause"),
-    [
-        ({"settings": {"input": '{"style": "oil"}'}}, "input", "it takes film, ink"),
-        ({"settings": {"input": '{"strength": 2}'}}, "input", "it takes at most 1"),
-        ({"settings": {"input": '{"strength": "much"}'}}, "input", "it takes a number"),
-        ({"settings": {"input": '{"strength": true}'}}, "input", "it takes a number"),
-        ({"settings": {"input": '{"act": 7}'}}, "input", "it takes text"),
-        ({"settings": {"prompt_field": "act"}}, "input", "string, required"),
-        ({"settings": {"fps_field": "num_frames", "frames_field": "-"}, "rate": "24000/1001"}, "format", "a whole number"),
-        ({"frames": 501}, "duration", "it takes at most 500"),
-        ({"size": "3840x2160"}, "format", "it takes at most 1920"),
-    ],
-)
-def test_what_the_schema_does_not_take_is_an_objection(
-    server: CogServer, said: dict[str, Any], key: str, cause: str
-) -> None:
-    look = request().format
-    look = replace(look, size=parse_size(said.get("size", "64x36")), rate=parse_rate(said.get("rate", "24")))
-    wanted = request(frames=said.get("frames", 12), format=look, settings=settings(**said.get("settings", {})))
-    found = list(Cog().inspect("mp4", wish(wanted), None, SITE))
-    assert {each.key for each in found} == {key}
-    assert cause in found[0].cause
+NOT_TAKEN: list[tuple[dict[str, Any], str, str]] = [
+    ({"settings": {"input": '{"style": "oil"}'}}, "input", "it takes film, ink"),
+    ({"settings": {"input": '{"strength": 2}'}}, "input", "it takes at most 1"),
+    ({"settings": {"input": '{"strength": "much"}'}}, "input", "it takes a number"),
+    ({"settings": {"input": '{"strength": true}'}}, "input", "it takes a number"),
+    ({"settings": {"input": '{"act": 7}'}}, "input", "it takes text"),
+    ({"settings": {"prompt_field": "act"}}, "input", "string, required"),
+    ({"settings": {"fps_field": "num_frames", "frames_field": "-"}, "rate": "24000/1001"}, "format", "a whole number"),
+    ({"frames": 501}, "duration", "it takes at most 500"),
+    ({"size": "3840x2160"}, "format", "it takes at most 1920"),
+]
+
+
+def test_what_the_schema_does_not_take_is_an_objection(server: CogServer) -> None:
+    for said, key, cause in NOT_TAKEN:
+        look = request().format
+        look = replace(look, size=parse_size(said.get("size", "64x36")), rate=parse_rate(said.get("rate", "24")))
+        wanted = request(frames=said.get("frames", 12), format=look, settings=settings(**said.get("settings", {})))
+        found = list(Cog().inspect("mp4", wish(wanted), None, SITE))
+        assert {each.key for each in found} == {key}, said
+        assert cause in found[0].cause, said
     assert server.predictions == []
 
 
@@ -729,34 +734,34 @@ def test_sound_that_was_promised_has_to_be_there(server: CogServer, tmp_path: Pa
     assert probe(tmp_path / "take.mp4").sound is not None
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        (200, b"<html>a proxy's greeting</html>"),
-        (200, []),
-        (200, None),
-        (200, {"status": 7}),
-        (200, {"status": "succeeded"}),
-        (200, {"status": "pondering", "output": FILM}),
-        (200, {"status": "succeeded", "output": "data:video/mp4;base64,!!!!"}),
-        (200, {"status": "succeeded", "output": "data:video/mp4,plain"}),
-        (200, {"status": "succeeded", "output": encoded(b"\0\0\0\x18ftypisom" + bytes(500))}),
-        (200, {"status": "succeeded", "output": encoded(b"")}),
-        (202, {"status": "starting"}),
-        (400, b"Failed to parse"),
-        (404, {"detail": "Not Found"}),
-        (405, {}),
-        (422, {"detail": "no"}),
-        (422, {"detail": [{"loc": 7}, 3, None]}),
-        (422, []),
-        (500, b"Internal Server Error"),
-        (502, b"<html>bad gateway</html>"),
-    ],
-)
-def test_a_hostile_answer_is_an_error_of_ours(server: CogServer, tmp_path: Path, answer: tuple[int, Any]) -> None:
-    server.scripted = [answer]
-    with pytest.raises(ProviderError):
-        made(request(), tmp_path)
+ODD_ANSWERS: list[tuple[int, Any]] = [
+    (200, b"<html>a proxy's greeting</html>"),
+    (200, []),
+    (200, None),
+    (200, {"status": 7}),
+    (200, {"status": "succeeded"}),
+    (200, {"status": "pondering", "output": FILM}),
+    (200, {"status": "succeeded", "output": "data:video/mp4;base64,!!!!"}),
+    (200, {"status": "succeeded", "output": "data:video/mp4,plain"}),
+    (200, {"status": "succeeded", "output": encoded(b"\0\0\0\x18ftypisom" + bytes(500))}),
+    (200, {"status": "succeeded", "output": encoded(b"")}),
+    (202, {"status": "starting"}),
+    (400, b"Failed to parse"),
+    (404, {"detail": "Not Found"}),
+    (405, {}),
+    (422, {"detail": "no"}),
+    (422, {"detail": [{"loc": 7}, 3, None]}),
+    (422, []),
+    (500, b"Internal Server Error"),
+    (502, b"<html>bad gateway</html>"),
+]
+
+
+def test_a_hostile_answer_is_an_error_of_ours(server: CogServer, tmp_path: Path) -> None:
+    for answer in ODD_ANSWERS:
+        server.scripted = [answer]
+        with pytest.raises(ProviderError):
+            made(request(), tmp_path)
 
 
 HOSTILE: list[Any] = [None, [], 7, "x", {"components": 7}, {"components": {"schemas": {"Input": {"properties": [1]}}}}]
@@ -785,20 +790,24 @@ def test_an_odd_schema_is_read_as_far_as_it_goes() -> None:
     assert [str(each)[:8] for each in found.inputs.values()]
 
 
-@pytest.mark.parametrize(
-    "health", [[], None, {"status": 7}, {"status": "READY", "setup": 7, "version": [1]}, b"<html></html>"]
-)
-def test_a_hostile_health_check_is_an_error_of_ours(health: Any) -> None:
+ODD_HEALTH: list[Any] = [[], None, {"status": 7}, {"status": "READY", "setup": 7, "version": [1]}, b"<html></html>"]
+
+
+def test_a_hostile_health_check_is_an_error_of_ours() -> None:
     class Odd(Loopback):
+        said: Any = None
+
         def answer(self, heard: Any) -> tuple[int, Any]:
-            return 200, health
+            return 200, self.said
 
     with Odd() as odd, environment(**{ADDRESS: odd.url}):
-        try:
-            facts: Facts | None = Cog().examine("mp4", settings(), SITE)
-        except ProviderError:
-            facts = None
-        assert facts is None or facts.pinned.text("image") == IMAGE
+        for health in ODD_HEALTH:
+            odd.said = health
+            try:
+                facts: Facts | None = Cog().examine("mp4", settings(), SITE)
+            except ProviderError:
+                facts = None
+            assert facts is None or facts.pinned.text("image") == IMAGE
 
 
 def test_a_connection_that_is_cut_is_an_error_of_ours(tmp_path: Path) -> None:
@@ -808,3 +817,57 @@ def test_a_connection_that_is_cut_is_an_error_of_ours(tmp_path: Path) -> None:
 
     with Cut() as cut, environment(**cut.environment), pytest.raises(ProviderUnavailable):
         made(request(), tmp_path)
+
+
+# --- a film -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_tells_every_setting_and_its_example_loads(tmp_path: Path) -> None:
+    page = (ROOT / "docs/cog.md").read_text()
+    assert [name for name in MODELS["mp4"].fields if f"`{name}`" not in page] == []
+    (example,) = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    with CogServer() as server, environment(**server.environment):
+        shown = {name: said for name, said in PROPERTIES.items() if name != "fps"}
+        more = {"frames_per_second": {"type": "integer"}, "num_inference_steps": {"type": "integer"}}
+        shown |= {**more, "guidance_scale": {"type": "number"}}
+        server.shows = {"components": {"schemas": {"Input": {"properties": shown}}}}
+        found = shotbuild(write_project(tmp_path / "film", {"shotbuild.yaml": example}), "lint")
+        assert (found.code, found.err) == (0, "")
+
+
+def test_a_film_is_made_by_a_container_that_the_lock_holds(tmp_path: Path) -> None:
+    spec = f"""\
+shotbuild: 1
+project: film
+format: {{size: 64x36, rate: 24}}
+providers: {{mine: {{use: cog, image: '{IMAGE}'}}}}
+defaults: {{provider: mine, duration: 12f}}
+shots:
+  sh010: {{prompt: A lighthouse at dawn.}}
+  sh020: {{prompt: The keeper climbs the stair., continue: sh010}}
+"""
+    film = write_project(tmp_path / "film", {"shotbuild.yaml": spec})
+    with CogServer() as server, environment(**server.environment):
+        built = shotbuild(film, "build")
+        assert built.code == 0, built.err
+        first, second = server.predictions
+        assert "image" not in first["input"]
+        assert second["input"]["image"].startswith("data:image/png;base64,")
+        lock = json.loads((film / "shotbuild.lock").read_text())
+        ((name, held),) = lock["generators"].items()
+        assert name == f"mine/mp4:{IMAGE}"
+        assert held["pinned"]["schema"]["inputs"]["seed"] == "integer, default 0"
+        assert "running image" in held["unread"]
+        # Another default under the same names: what is made from now on would be made otherwise.
+        changed = json.loads(json.dumps(DOCUMENT))
+        changed["components"]["schemas"]["Input"]["properties"]["strength"]["default"] = 0.75
+        server.shows = changed
+        assert shotbuild(film, "build").code == 0, "what is there needs no container"
+        (film / "shotbuild.yaml").write_text(spec.replace("dawn", "dusk"))
+        refused = shotbuild(film, "build")
+        assert refused.code == 3
+        assert "strength" in refused.err
+        assert len(server.predictions) == 2
+        assert shotbuild(film, "lock", "--update").code == 0
+        assert shotbuild(film, "build").code == 0, "the lock has what is there now"
+        assert len(server.predictions) == 4
