@@ -835,6 +835,7 @@ def test_the_page_tells_every_setting_and_its_example_loads(tmp_path: Path) -> N
         assert (found.code, found.err) == (0, "")
 
 
+@pytest.mark.slow
 def test_a_film_is_made_by_a_container_that_the_lock_holds(tmp_path: Path) -> None:
     spec = f"""\
 shotbuild: 1
