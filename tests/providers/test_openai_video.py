@@ -1,6 +1,7 @@
 """Servers with `/v1/videos`: the adapter before both dialects of a stand-in."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -28,11 +29,14 @@ from shotbuild.purchasing import account
 from shotbuild.records import FREE, Fields, Operation, fields
 from shotbuild.testing.loopback import Server
 from shotbuild.testing.providers import ServiceContract
+from tests.e2e.conftest import shotbuild
+from tests.fakes import write_project
 from tests.providers.driving import PNG, Driver, driving, request
 from tests.servers.clips import clip
 from tests.servers.openai_video import MODEL, VENDOR, VENDOR_SGLANG, OpenAIVideoServer
-from tests.servers.service import Fault, Given
+from tests.servers.service import Fault, Given, environment
 from tests.servers.vendors import Vendor
+from tests.testing.pages import ROOT
 from tests.testing.servers import Stand
 
 SERVICE = OpenAIVideo()
@@ -454,3 +458,13 @@ def test_a_key_is_not_sent_in_the_clear() -> None:
 def test_shots_of_one_model_share_an_entry_in_the_lock() -> None:
     named: Callable[[Fields], str] = lambda said: SERVICE.subject("video", said)  # noqa: E731
     assert (named(settings()), named(settings(served=MODEL))) == ("", MODEL)
+
+
+def test_the_page_tells_every_setting_and_its_example_loads(tmp_path: Path) -> None:
+    page = (ROOT / "docs/openai-video.md").read_text()
+    assert [name for name in MODELS["video"].fields if f"`{name}`" not in page] == []
+    (example,) = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    film = write_project(tmp_path / "film", {"shotbuild.yaml": example})
+    with VENDOR.server(clip=clip("5")) as stand_in, environment(**VENDOR.environment(stand_in)):
+        found = shotbuild(film, "lint")
+    assert (found.code, found.err) == (0, "")
