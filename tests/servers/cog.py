@@ -42,23 +42,21 @@ PROPERTIES: dict[str, Any] = {
     "strength": {"type": "number", "maximum": 1.0, "minimum": 0.0, "title": "Strength", "default": 0.5},
     "act": {"type": "string", "title": "Act", "default": ""},
 }
-DOCUMENT: dict[str, Any] = {
-    "openapi": "3.0.2",
-    "info": {"title": "Cog", "version": "0.1.0"},
-    "paths": {},
-    "components": {
-        "schemas": {
-            "Input": {
-                "properties": {name: {**said, "x-order": order} for order, (name, said) in enumerate(PROPERTIES.items())},
-                "type": "object",
-                "required": ["prompt"],
-                "title": "Input",
-            },
-            "Output": {"title": "Output"},
-            "style": {"type": "string", "enum": ["film", "ink"], "title": "style", "description": "An enumeration."},
-        }
-    },
-}
+
+
+def document(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """A schema as cog writes it."""
+    listed = {name: {**said, "x-order": order} for order, (name, said) in enumerate(properties.items())}
+    schemas = {
+        "Input": {"properties": listed, "type": "object", "required": ["prompt"], "title": "Input"},
+        "Output": {"title": "Output"},
+        "style": {"type": "string", "enum": ["film", "ink"], "title": "style", "description": "An enumeration."},
+    }
+    info = {"title": "Cog", "version": "0.1.0"}
+    return {"openapi": "3.0.2", "info": info, "paths": {}, "components": {"schemas": schemas}}
+
+
+DOCUMENT = document(PROPERTIES)
 
 
 @cache
@@ -208,7 +206,7 @@ def running(
     python: Path, folder: Path, *options: str, predictor: Path = PREDICTOR, path: str = "", **environ: str
 ) -> Iterator[str]:
     """A real server of cog in a folder of its own; gives its address. path: what PATH begins with, where that is wrong."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(predictor, folder / "predict.py")
     (folder / "cog.yaml").write_text("predict: predict.py:Predictor\n")
     with socket.socket() as free:
@@ -234,10 +232,10 @@ def running(
         server.wait()
 
 
-def show_schema(folder: Path) -> None:
+def show_schema(folder: Path, shown: Mapping[str, Any] = DOCUMENT) -> None:
     """Lays the schema where the newer server looks for it: `cog build` writes it into an image."""
     (folder / ".cog").mkdir(parents=True, exist_ok=True)
-    (folder / ".cog/openapi_schema.json").write_text(json.dumps(DOCUMENT))
+    (folder / ".cog/openapi_schema.json").write_text(json.dumps(shown))
 
 
 def until(there: Callable[[], bool], seconds: float = 60) -> None:
