@@ -224,7 +224,6 @@ class Status:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
     """Where an output lies. url: to fetch, absolute, or a path of the service, which is not bare; bare: fetched without the
-    """Where an output lies. url: to fetch, or a path below the service's address, as in calls; bare: fetched without the
     keys, as signed addresses are; content: the bytes themselves, where the service sent them along (then url is empty)."""
 
     url: str = ""
