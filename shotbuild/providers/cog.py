@@ -21,7 +21,7 @@ from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
 
-from shotbuild.digest import from_plain
+from shotbuild.digest import from_plain, version_of
 from shotbuild.errors import BadTake, MediaError, ProviderRefused, ShotbuildError, nearest
 from shotbuild.host.wire import Account
 from shotbuild.providers.common import data_uri, decoded, kind_of, whole_seconds
@@ -204,6 +204,7 @@ class Cog:
         with reached(account_of(os.environ), request.settings.integer("deadline"), workplace.cancel) as container:
             state = container.ready()
             interface = container.interface()
+            _hold(request, _facts(request.settings, state, interface))
             for objection in _objections(interface, asked, more) if interface is not None else ():
                 raise _refused(objection)
             made = container.predict({**more, **{each.name: _sent(each.value) for each in asked}})
@@ -263,6 +264,16 @@ def _facts(settings: Fields, state: State, interface: Interface | None) -> Facts
         shown = {name: str(each) for name, each in interface.inputs.items()}
         pinned["schema"] = fields(sha256=interface.digest, inputs=Fields(tuple(sorted(shown.items()))))
     return Facts(pinned=Fields(tuple(sorted(pinned.items()))), unread=Fields(tuple(sorted(unread.items()))))
+
+
+def _hold(request: Request, facts: Facts) -> None:
+    """A build looks once, and a container may be replaced while it goes on. Errors: ProviderRefused."""
+    if request.version.startswith("sha256:") and request.version != version_of(facts):
+        raise ProviderRefused(
+            "the container is not the one that the take was to be made by",
+            cause=f"it is {version_of(facts)[:19]}…, the recipe has {request.version[:19]}…",
+            hint="`shotbuild lock` tells what differs",
+        )
 
 
 # --- what is asked ------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from shotbuild.digest import of_file
+from shotbuild.digest import of_file, version_of
 from shotbuild.errors import (
     BadTake,
     Cancelled,
@@ -429,6 +429,16 @@ def test_a_container_is_pinned_by_its_image_and_by_what_it_shows(container: Hous
     assert (named, missing) == ((told, set()) if container.version == NEW else (set(), told))
     assert Cog().examine("mp4", settings(), SITE) == facts
     assert Cog().subject("mp4", settings()) == IMAGE
+
+
+def test_a_container_that_was_replaced_during_a_build_makes_nothing(server: CogServer, tmp_path: Path) -> None:
+    version = version_of(Cog().examine("mp4", settings(), SITE))
+    made(request(version=version), tmp_path)
+    server.version = OLD
+    with pytest.raises(ProviderRefused) as caught:
+        made(request(version=version), tmp_path)
+    assert "shotbuild lock" in (caught.value.hint or "")
+    assert len(server.predictions) == 1
 
 
 def test_a_container_without_a_schema_says_so_and_makes_takes(house: House, tmp_path: Path) -> None:
