@@ -137,6 +137,14 @@ def _duration(text: str) -> Duration | None:
     return None
 
 
+def parse_days(text: str) -> int:
+    """`60d`, `8w`: whole days."""
+    match = re.fullmatch(r"([0-9]{1,4})([dw])", text)
+    if not match:
+        raise ValueError("a number of days or weeks, such as `60d` or `8w`")
+    return int(match[1]) * (7 if match[2] == "w" else 1)
+
+
 def parse_size(text: str) -> Size:
     """`1280x720`: width by height in pixels, even, 16 to 8192."""
     match = re.fullmatch(r"(\d{2,4})x(\d{2,4})", text)

@@ -384,7 +384,7 @@ def test_the_json_of_commands_is_as_documented(film: Path) -> None:
     calls = [["plan"], ["status"], ["explain", "sh020"], ["lint"], ["doctor"], ["takes"], ["takes", "--history"]]
     calls += [["approve", "sh020", "t1", *saying], ["note", "sh020", "good", *saying], ["diff", "sh010", "sh020"]]
     calls += [["why", "out/sequences/opening/web.mp4"], ["import", "clip.mp4", "--as", "sh030", *saying]]
-    calls += [["store", "ls"], ["store", "check"], ["store", "sweep"]]
+    calls += [["audit"], ["store", "ls"], ["store", "check"], ["store", "sweep"]]
     calls += [["export", "frames", "sh010", "--to", "frames"], ["import", "frames/sh010", *saying]]
     calls += [["archive", "opening", "--to", "opening.tar"], ["archive", "verify", "opening.tar"]]
     for call in calls:

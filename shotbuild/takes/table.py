@@ -167,7 +167,7 @@ def _rows(
     stands = None if choice is None or choice.take is None else choice.take.id
     disputed = {each.video for each in state.conflict}
     approvals, picks, rejections, notes = (
-        _by_video(each) for each in (state.approvals, state.picks, state.rejections, state.notes)
+        by_video(each) for each in (state.approvals, state.picks, state.rejections, state.notes)
     )
     found: list[Row] = []
     for take in takes:
@@ -199,7 +199,8 @@ def _rows(
     return found
 
 
-def _by_video(decisions: Iterable[Decision]) -> dict[str, tuple[Decision, ...]]:
+def by_video(decisions: Iterable[Decision]) -> dict[str, tuple[Decision, ...]]:
+    """What was said of bytes, by their sha256."""
     found: dict[str, tuple[Decision, ...]] = {}
     for each in decisions:
         if each.video is not None:
