@@ -138,7 +138,7 @@ class _Worker:
 
     def stop(self) -> None:
         kill_group(self._process)
-        for pipe in (self._process.stdin, self._process.stdout):
+        for pipe in (self._process.stdin, self._process.stdout, self._stderr):
             with suppress(OSError):
                 if pipe is not None:
                     pipe.close()
@@ -152,4 +152,8 @@ class _Worker:
 
     def _failed(self) -> ProcessError:
         code = self._process.wait()
-        return ProcessError(how_it_ended(self._argv, code, None), cause=tail_of(self._stderr))
+        try:
+            said = tail_of(self._stderr)
+        except ValueError:  # it was stopped while somebody waited for it
+            said = "it was stopped"
+        return ProcessError(how_it_ended(self._argv, code, None), cause=said)
