@@ -24,6 +24,7 @@ PROVIDERS: Mapping[str, str] = {
     "command": "shotbuild.providers.command:Command",
     "comfyui": "shotbuild.providers.comfyui:ComfyUI",
     "cog": "shotbuild.providers.cog:Cog",
+    "diffusers": "shotbuild.providers.diffusers:Diffusers",
     "runway": "shotbuild.providers.runway:Runway",
     "replicate": "shotbuild.providers.replicate:Replicate",
     "fal": "shotbuild.providers.fal:Fal",

@@ -61,6 +61,9 @@ ALONE = {
     "rich": "cli",
     "subprocess": "host",
     "httpx": "host",
+    "torch": "providers",
+    "diffusers": "providers",
+    "transformers": "providers",
 }
 # Some libraries have two homes, for the reason that shotbuild/README.md gives.
 SHARED = {

@@ -24,6 +24,7 @@ from shotbuild.media.probe import probe
 from shotbuild.media.profiles import PROFILES
 from shotbuild.plan.choose import CHOICE_WORDS
 from shotbuild.plugins import registry
+from shotbuild.providers.diffusion.families import FAMILIES
 from shotbuild.records import DECISIONS, Decision
 from shotbuild.spec import fitting
 from shotbuild.spec import format as written
@@ -229,6 +230,24 @@ def test_every_setting_of_a_command_is_documented() -> None:
     told = text("docs/command.md")
     for model in registry().providers["command"].models.values():
         assert all(f"`{name}`" in told for name in model.fields)
+
+
+def test_every_model_and_setting_of_diffusers_is_documented_with_its_default() -> None:
+    lines = text("docs/diffusers.md").splitlines()
+    documented = {line.split("|")[1].strip(): line for line in lines if line.startswith("| `")}
+    for family in FAMILIES.values():
+        row = documented[f"`{family.name}`"]
+        assert family.pipeline in row, family.name
+        assert (f"{family.step}n + 1" if family.step > 1 else f"1 to {family.most}") in row, family.name
+        assert f"multiples of {family.side} " in row, family.name
+        said = registry().providers["diffusers"].models[family.name].fields
+        for name, field in said.items():
+            words = getattr(field.kind, "words", ())
+            assert all(f"`{word}`" in documented[f"`{name}`"] for word in words), name
+            plain = str(field.default).lower() if isinstance(field.default, bool) else field.default
+            if name != "guidance" and isinstance(plain, str | int) and plain:
+                assert f"`{plain}`" in documented[f"`{name}`"], (family.name, name)
+        assert f"`{family.guidance}`" in documented["`guidance`"], family.name
 
 
 def test_every_profile_is_listed_and_described_as_it_is() -> None:

@@ -1,0 +1,1 @@
+"""What provider `diffusers` is made of: families of pipelines, folders of weights, and the program that holds one loaded."""
