@@ -50,7 +50,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "store": (KEEP, "See, check and tidy what was made: ls, check, sweep, path."),
     "archive": (KEEP, "Pack a sequence for another machine, and prove the pack."),
     "lock": (DO, "Compare the pins with shotbuild.lock, or take them on."),
-    "audit": (SEE, "Show what is pinned, how long that holds, and where approved takes lie."),
+    "audit": (SEE, "Show what is pinned, and where approved takes lie."),
     "status": (SEE, "Show how each shot and deliverable stands."),
     "explain": (SEE, "Show why something is made again: the lines that differ."),
     "graph": (SEE, "Draw the plan as DOT or Mermaid."),

@@ -14,7 +14,7 @@ from shotbuild.cli.options import JsonOption
 from shotbuild.paying import offers
 from shotbuild.paying.offers import Offered
 from shotbuild.plugins import registry
-from shotbuild.providers.interface import Model, is_service
+from shotbuild.providers.interface import Model
 from shotbuild.spec.fields import REQUIRED, Field
 from shotbuild.units import counted
 
@@ -75,7 +75,7 @@ def _key(each: Offered) -> str:
 
 
 def _print_models(offered: Offered, today: date) -> None:
-    free = not is_service(offered.provider)
+    free = offers.is_free(offered.provider)
     rows = [_cells(model, today, free=free) for model in offered.provider.models.values()]
     table(
         ("model", "kind", "lengths", "shapes", "price", "seed", "frames", "refs", "video", "extends", "pin", "kept", "end"),
@@ -117,7 +117,7 @@ def _cells(model: Model, today: date, *, free: bool) -> dict[str, str]:
 
 
 def _about(offered: Offered, model: Model, today: date) -> Iterator[str]:
-    free = not is_service(offered.provider)
+    free = offers.is_free(offered.provider)
     unsaid = "not said"
     yield f"{offered.name} {model.name}"
     rows = [

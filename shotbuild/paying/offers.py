@@ -9,7 +9,7 @@ from typing import Any
 
 from shotbuild.errors import PlanError, nearest
 from shotbuild.paying.named import exact_text
-from shotbuild.providers.interface import Finds, Model, Provider, Tariff, is_service
+from shotbuild.providers.interface import Finds, Model, Provider, Tariff, is_hosted, is_service
 from shotbuild.purchasing import key_is_set
 from shotbuild.spec.fields import REQUIRED, Field
 from shotbuild.spec.kinds import Choice, Factor, Integer, Truth
@@ -57,7 +57,7 @@ def model_of(offered: Offered, name: str) -> Model:
 
 
 def _offered(name: str, provider: Provider, environ: Mapping[str, str]) -> Offered:
-    needs = is_service(provider) and bool(provider.keys)
+    needs = is_service(provider) and bool(provider.keys) and () not in provider.keys
     return Offered(
         name=name, provider=provider, key=key_is_set(provider, environ) if needs and is_service(provider) else None
     )
@@ -74,12 +74,16 @@ def lost_submit(provider: Provider) -> str:
     """How a submit is found whose answer was lost, in a word or two."""
     if not is_service(provider):
         return ""
-    return {Finds.BY_ID: "by id", Finds.BY_LIST: "by list", Finds.NO: "by a person"}[provider.finds]
+    alone = "asked again" if is_hosted(provider) else "by a person"
+    return {Finds.BY_ID: "by id", Finds.BY_LIST: "by list", Finds.NO: alone}[provider.finds]
 
 
 def keys_text(provider: Provider) -> str:
     """The variables that hold its key: `A`, or `A and B`, or one of several such sets."""
-    return " or ".join(" and ".join(names) for names in provider.keys) if is_service(provider) else ""
+    if not is_service(provider):
+        return ""
+    told = " or ".join(" and ".join(names) for names in provider.keys if names)
+    return f"{told}, or none" if told and () in provider.keys else told
 
 
 def lengths(model: Model) -> str:
@@ -106,6 +110,11 @@ def references(model: Model) -> int:
 
 def takes_video(model: Model) -> bool:
     return "video" in model.roles
+
+
+def is_free(provider: Provider) -> bool:
+    """Whether what has no price list costs nothing: it is made on this machine, or by a server of one's own."""
+    return not is_service(provider) or is_hosted(provider)
 
 
 def price(model: Model, *, free: bool) -> str:
