@@ -65,4 +65,4 @@ def test_another_model_is_rolled_beside_what_stands_and_taken_on_for_nothing(tmp
     built = shotbuild(film, "build", "sh010", "sh020", "--json")
     assert built.summary["generated"] == 0
     taken = json.loads(shotbuild(film, "takes", "--json").out)["takes"]
-    assert [(take["shot"], take["number"]) for take in taken if take["in_cut"]] == [("sh010", 2), ("sh020", 2)]
+    assert [(take["shot"], take["number"]) for take in taken if take["stands"]] == [("sh010", 2), ("sh020", 2)]

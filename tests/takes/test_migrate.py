@@ -420,6 +420,7 @@ def test_a_fallback_is_rolled_only_beside_what_a_person_chose(root: Path) -> Non
     edit(root, "specs/a.yaml", "seed: 7}", "seed: 7, or: [{provider: other, model: blind}]}")
     edit(root, "shotbuild.yaml", "  next:", "  other: {use: other}\n  next:")
     before = stands(root)
+    assert why_not(looked(root, "sh010", "sh040")) == [], "another file than the fallback's, which is not asked here"
     found = looked(root, "sh010", "sh040", to="other/blind", said={"look": ""})
     assert why_not(found) == ["other/blind is a fallback of sh040, for which nobody chose a take"]
     assert made(found).generated == ("sh010/t1",)
