@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 from shotbuild.digest import from_plain, version_of
 from shotbuild.errors import BadTake, MediaError, ProviderRefused, ShotbuildError, nearest
 from shotbuild.host.wire import Account
-from shotbuild.providers.common import data_uri, decoded, kind_of, whole_seconds
+from shotbuild.providers.common import data_uri, decoded, kind_of, refused, whole_seconds
 from shotbuild.providers.containers.schema import Input, Interface
 from shotbuild.providers.containers.server import (
     ADDRESS,
@@ -189,16 +189,9 @@ class Cog:
     def make(self, request: Request, workplace: Workplace, into: Path) -> Receipt:
         """Asks the container, and keeps the one clip of its answer. Errors: ProviderRefused before it is asked; VendorFault
         when it failed; BadTake when what it made is not what was asked for; Cancelled."""
-        roles = tuple(role for role, _ in request.references)
-        wish = Wish(
-            prompt=request.prompt,
-            seconds=request.seconds,
-            format=request.format,
-            references=roles,
-            settings=request.settings,
-        )
+        wish = request.wish
         for objection in self.objections(request.model, wish):
-            raise _refused(objection)
+            raise refused(objection)
         more = _object(request.settings.text("input")) or {}
         asked = tuple(_asked(request.settings, wish, request.seed, request.frames, dict(request.references)))
         with reached(account_of(os.environ), request.settings.integer("deadline"), workplace.cancel) as container:
@@ -206,7 +199,7 @@ class Cog:
             interface = container.interface()
             _hold(request, _facts(request.settings, state, interface))
             for objection in _objections(interface, asked, more) if interface is not None else ():
-                raise _refused(objection)
+                raise refused(objection)
             made = container.predict({**more, **{each.name: _sent(each.value) for each in asked}})
             output = film_of(made.at("output"))
             _keep(output, container, workplace.folder / "take", account_of(os.environ))
@@ -354,10 +347,6 @@ def _unknown(interface: Interface, name: str, key: str, otherwise: str) -> Objec
         cause=f"it has {', '.join(sorted(interface.inputs)) or 'none'}"[:500],
         remedy=f"write `{guess}`, or {otherwise}" if guess else f"write the name that it has, or {otherwise}",
     )
-
-
-def _refused(objection: Objection) -> ProviderRefused:
-    return ProviderRefused(objection.message, cause=objection.cause or None, hint=objection.remedy or None)
 
 
 def _object(written: str) -> dict[str, Any] | None:

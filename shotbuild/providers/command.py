@@ -20,7 +20,7 @@ from pathlib import Path
 from shotbuild.digest import of_file
 from shotbuild.errors import BadTake, ProcessError, ProviderRefused, nearest
 from shotbuild.host import files, process
-from shotbuild.providers.common import kind_of
+from shotbuild.providers.common import kind_of, refused
 from shotbuild.providers.interface import Model, Objection, Receipt, Request, Strength, Wish, Workplace
 from shotbuild.records import FREE, Fields, Price, fields
 from shotbuild.spec.fields import REQUIRED, Field, integer, text, truth
@@ -185,16 +185,8 @@ class Command:
     def make(self, request: Request, workplace: Workplace, into: Path) -> Receipt:
         """Runs the program in a folder of its own, where copies of its inputs lie. Errors: ProviderRefused before it is
         started; ProcessError with the end of what it said; BadTake when it wrote no file; Cancelled."""
-        roles = tuple(role for role, _ in request.references)
-        wish = Wish(
-            prompt=request.prompt,
-            seconds=request.seconds,
-            format=request.format,
-            references=roles,
-            settings=request.settings,
-        )
-        for objection in self.objections(request.model, wish):
-            raise ProviderRefused(objection.message, cause=objection.cause or None, hint=objection.remedy or None)
+        for objection in self.objections(request.model, request.wish):
+            raise refused(objection)
         words = words_of(request.settings.text("argv"))
         program, made = allowed(words[0], os.environ), workplace.folder / f"take.{into.suffix.lstrip('.') or 'mp4'}"
         inputs = {role: _copied(role, path, workplace.folder) for role, path in request.references}

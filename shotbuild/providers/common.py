@@ -105,6 +105,11 @@ def plain(settings: Fields) -> dict[str, str | int | bool]:
     return {name: value for name, value in settings if isinstance(value, str | int | bool)}
 
 
+def refused(objection: Objection) -> ProviderRefused:
+    """An objection to what is asked for now, as an error."""
+    return ProviderRefused(objection.message, cause=objection.cause or None, hint=objection.remedy or None)
+
+
 def table_objections(model: Model, wish: Wish) -> list[Objection]:
     """What of a wish is outside what a model's table says. The engine of all adapters: nobody has to repeat it."""
     found: list[Objection] = []

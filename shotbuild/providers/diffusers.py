@@ -16,6 +16,7 @@ from shotbuild.digest import canonical_line
 from shotbuild.errors import BadTake, ProviderError, ProviderRefused, ProviderUnavailable
 from shotbuild.host import process
 from shotbuild.host.workers import Row, Workers
+from shotbuild.providers.common import refused
 from shotbuild.providers.diffusion import families, folder
 from shotbuild.providers.diffusion.families import FAMILIES, FIRST_FRAME, Family
 from shotbuild.providers.diffusion.settings import ATTENTION, fields_of, loras_of
@@ -127,18 +128,10 @@ class Diffusers:
         return Receipt(sent=request_fields(request), answered=fields(machine=machine), pin=pin, charged=FREE)
 
     def _refuse(self, request: Request) -> None:
-        roles = tuple(role for role, _ in request.references)
-        wish = Wish(
-            prompt=request.prompt,
-            seconds=request.seconds,
-            format=request.format,
-            references=roles,
-            settings=request.settings,
-        )
-        for objection in self.objections(request.model, wish):
-            raise ProviderRefused(objection.message, cause=objection.cause or None, hint=objection.remedy or None)
+        for objection in self.objections(request.model, request.wish):
+            raise refused(objection)
         for role in self.models[request.model].needs:
-            if role not in roles:
+            if request.file(role) is None:
                 raise ProviderRefused(f"{request.model} needs a `{role}`", hint=f"add `references: {{{role}: assets/…}}`")
 
     def _load(self, request: Request, workplace: Workplace) -> dict[str, Any]:

@@ -192,6 +192,17 @@ class Request:
     def seconds(self) -> Fraction:
         return Fraction(self.frames) / self.format.rate
 
+    @property
+    def wish(self) -> Wish:
+        """The same as it is objected to."""
+        return Wish(
+            prompt=self.prompt,
+            seconds=self.seconds,
+            format=self.format,
+            references=tuple(role for role, _ in self.references),
+            settings=self.settings,
+        )
+
     def file(self, role: str) -> Path | None:
         """The reference in a role, None where the shot has none."""
         return dict(self.references).get(role)

@@ -302,6 +302,19 @@ def test_a_build_of_all_families_gives_the_same_frames_on_a_clean_store(models: 
     assert shotbuild(tmp_path / "one", "build", "--json").summary["ran"] == 0
 
 
+def test_a_pinned_pipeline_comes_out_again_as_it_was(models: Path, tmp_path: Path) -> None:
+    root = film(tmp_path / "film", ["wan"])
+    assert shotbuild(root, "build").code == 0
+    ran = shotbuild(root, "verify", "wan", "-n", "2", "--by", "Ann <ann@studio.example>", "--json")
+    assert ran.code == 0, ran.err
+    (found,) = [event for event in ran.events if event["event"] == "verified"]
+    assert (found["rolls"], found["same_bytes"], found["same_frames"], found["elsewhere"]) == (2, 2, 2, False)
+    ledger = (root / "takes/wan.jsonl").read_text().splitlines()
+    machine = json.loads(ledger[-1])["machine"]
+    assert machine["take"] == machine["rolls"]
+    assert machine["take"]["device"]
+
+
 def test_a_flipped_weight_is_refused_until_it_is_taken_on(models: Path, tmp_path: Path) -> None:
     root = film(tmp_path / "film", ["wan"])
     assert shotbuild(root, "build").code == 0
