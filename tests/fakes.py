@@ -43,12 +43,14 @@ KEPT = {"schema": SCHEMA, "verdicts": []}
 @dataclass(slots=True)
 class Count:
     """What ran, in order; `fail`: stages whose runs fail, and with what they say; `blind`: stages that do not look at
-    their inputs, so that other inputs give the same bytes; `moody`: stages that never write the same twice."""
+    their inputs, so that other inputs give the same bytes; `moody`: stages that never write the same twice;
+    `limping`: stages of whose runs every second one fails."""
 
     ran: list[str] = field(default_factory=list)
     fail: dict[str, str] = field(default_factory=dict)
     blind: set[str] = field(default_factory=set)
     moody: set[str] = field(default_factory=set)
+    limping: set[str] = field(default_factory=set)
     slow: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -96,6 +98,8 @@ class FakeStage:
             self.count.ran.append(self.name)
         if self.count.slow:
             time.sleep(self.count.slow)
+        if self.name in self.count.limping and len(self.count.ran) % 2 == 0:
+            raise MediaError("it limps")
         if self.name in self.count.fail:
             raise MediaError(self.count.fail[self.name])
         for output in work.outputs:

@@ -40,6 +40,8 @@ def command(
     by: By = None,
     json: JsonOption = False,
 ) -> int:
+    if report and (names or stage):
+        raise PlanError("--report sums up all ledgers", hint="say it without names and without --stage")
     if report:
         return _report(open_project(project, console.warn), json=json)
     if not names and not stage:

@@ -131,6 +131,7 @@ def _model(extension: str) -> Model:
         seconds=3600,
         extension=extension,
         strength=Strength.NAME,
+        names=("argv", "version"),
         notes="What the program is, nobody checks: its `version` in the spec stands for it.",
     )
 

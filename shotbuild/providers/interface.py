@@ -129,7 +129,7 @@ class Model:
     which it is gone, where that is known; at_once, per_minute: what the service allows, None = unsaid; notes: for people.
 
     files: names of settings that are files of the project: they are inputs under those names, and their bytes are part of
-    the recipe in place of their paths.
+    the recipe in place of their paths; names: settings that say which version is meant, where `version` is that of all.
     """
 
     name: str
@@ -157,6 +157,7 @@ class Model:
     per_minute: int | None = None
     notes: str = ""
     files: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
 
     def pin(self, provider: str) -> Pin:
         return Pin(provider=provider, model=self.name, version=self.version)

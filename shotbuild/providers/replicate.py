@@ -218,6 +218,7 @@ MODELS["version"] = Model(
     },
     roles=("first_frame", "last_frame", "reference", "video"),
     seconds=600,
+    names=("version",),
     strength=Strength.CONTENT,
     kept=1,
     per_minute=600,

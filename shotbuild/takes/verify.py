@@ -9,6 +9,7 @@ import json
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from math import prod, sqrt
 from pathlib import Path
@@ -17,11 +18,12 @@ from tempfile import TemporaryDirectory
 from threading import Event
 
 from shotbuild.built import BuildOptions, Built
-from shotbuild.digest import from_plain
+from shotbuild.digest import from_plain, of_text
 from shotbuild.errors import GateError, MediaError, PinGone, PlanError, ProcessError, StoreError
+from shotbuild.host import files
 from shotbuild.ledgers import clock
 from shotbuild.plugins import load
-from shotbuild.providers.interface import is_hosted
+from shotbuild.providers.interface import is_hosted, is_local
 from shotbuild.records import (
     ActionResult,
     Chosen,
@@ -30,6 +32,7 @@ from shotbuild.records import (
     OtherRoll,
     Pin,
     Recipe,
+    ShotState,
     Step,
     Take,
     Verification,
@@ -43,11 +46,14 @@ from shotbuild.spec.events import recipe_of, whole
 from shotbuild.spec.plain import parse_decimals
 from shotbuild.stages.generate import AGAIN
 from shotbuild.takes.decide import HERE, person
-from shotbuild.takes.names import meant, several, states, states_gone, taken
+from shotbuild.takes.names import meant, several, shots_meant, states, states_gone, taken
 from shotbuild.workspace import Workspace
 
 CONFIDENCE = 0.95
 TABLE = "verify"
+GLOB = frozenset("*?[")
+LONGEST_NAME = 24
+BRING = "bring them from a copy of the store with `shotbuild store check --from FOLDER`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,29 +123,43 @@ def verify(
     who = person(workspace, by)
     takes = _takes(workspace, words)
     memory = workspace.rooms.memory
-    steps: dict[str, Take] = {}
-    planned: list[Step] = []
-    for take in takes:
-        # A run that was stopped goes on with what it has; one that came to its end is never looked up again.
-        run = memory.table(TABLE).setdefault(take.id, uuid.uuid4().hex)
-        made = [_step(workspace, take, str(run), number) for number in range(1, rolls + 1)]
-        planned += made
-        steps |= dict.fromkeys((step.name for step in made), take)
-    memory.save()
-    built, results = workspace.make_beside(planned, options, cancel)
-    of_take: dict[str, list[ActionResult]] = {}
-    for name, result in results.items():
-        of_take.setdefault(steps[name].id, []).append(result)
-    verified: list[Verified] = []
-    for take in takes:
-        if take.id in of_take:
-            found = _judged(workspace, take, of_take[take.id], who)
-            workspace.rooms.ledgers.verified(take.shot, found)
-            verified.append(Verified(take=take, found=found))
-        if len(of_take.get(take.id, ())) == rolls:
-            memory.table(TABLE).pop(take.id, None)
-    memory.save()
+    with ExitStack() as held:
+        mine: set[str] = set()
+        steps: dict[str, Take] = {}
+        planned: list[Step] = []
+        for take in takes:
+            run = _run(workspace, take, held, mine)
+            made = [_step(workspace, take, run, number) for number in range(1, rolls + 1)]
+            planned += made
+            steps |= dict.fromkeys((step.name for step in made), take)
+        memory.save()
+        built, results = workspace.make_beside(planned, options, cancel)
+        of_take: dict[str, list[ActionResult]] = {}
+        for name, result in results.items():
+            of_take.setdefault(steps[name].id, []).append(result)
+        verified: list[Verified] = []
+        for take in takes:
+            if take.id in of_take:
+                found = _judged(workspace, take, of_take[take.id], who)
+                workspace.rooms.ledgers.verified(take.shot, found)
+                verified.append(Verified(take=take, found=found))
+            # What an event has counted is counted by no other: the next call makes all anew.
+            if take.id in mine:
+                memory.table(TABLE).pop(take.id, None)
+        memory.save()
     return built, verified
+
+
+def _run(workspace: Workspace, take: Take, held: ExitStack, mine: set[str]) -> str:
+    """Names the rolls of one call. A call that was killed or stopped is gone on with, by one that has the take's lock; what
+    runs beside it makes its own. held: keeps the lock; mine: gets the takes whose lock it is."""
+    fresh = uuid.uuid4().hex
+    lock = files.try_lock(workspace.rooms.folder("locks") / f"verify-{take.id}.lock")
+    if lock is None:
+        return fresh
+    held.callback(lock.release)
+    mine.add(take.id)
+    return str(workspace.rooms.memory.table(TABLE).setdefault(take.id, fresh))
 
 
 def rates(workspace: Workspace) -> tuple[Rate, ...]:
@@ -176,7 +196,7 @@ def _chance(workspace: Workspace, sequence: Cut, sequences: Mapping[str, Cut], o
     for shot in sorted(shots_of(sequence, sequences)):
         choice = workspace.chosen.get(shot)
         if choice is not None:  # a plate is what it is
-            pin = None if choice.take is None or choice.take.foreign else _pin(choice.take)
+            pin = None if choice.take is None or choice.take.foreign else _pin(workspace, choice.take)
             shares[shot] = None if pin is None else of_pin.get(pin)
     if not shares:
         return None
@@ -194,26 +214,71 @@ def _takes(workspace: Workspace, words: Sequence[str]) -> list[Take]:
     others: list[str] = []
     for word in " ".join(words).split():
         named = several(workspace, word, known)
+        if named is None and GLOB.intersection(word):
+            named = set(shots_meant(workspace, [word]))
         shots |= named or set()
         others += [word] if named is None else []
-    found = [taken(one) for one in (*meant(workspace, sorted(shots)), *(meant(workspace, others) if others else ()))]
-    for take in found:
-        if take.foreign:
+    found: list[Take] = []
+    for shot in sorted(shots):
+        # Who names many is told of those that cannot be made again; who names one gets an error.
+        take = _standing(workspace, known, shot)
+        if take is None or take.foreign:
+            why = "it has no take yet" if take is None else f"t{take.number} was made elsewhere, and has no recipe"
+            workspace.rooms.warn(f"{shot} is left out: {why}")
+        else:
+            found.append(take)
+    for one in meant(workspace, others) if others else ():
+        named_one = one.take or _standing(workspace, known, one.shot) or taken(one)
+        if named_one.foreign:
             raise PlanError(
-                f"{take.shot} t{take.number} was made elsewhere, and has no recipe to make again",
+                f"{named_one.shot} t{named_one.number} was made elsewhere, and has no recipe to make again",
                 hint="verify a take that a build made",
             )
+        found.append(named_one)
+    if not found:
+        raise PlanError("nothing that is named can be made again", hint="`shotbuild takes` lists what there is")
     return list({take.id: take for take in found}.values())
 
 
-def _pin(take: Take) -> Pin | None:
-    pins = recipe_of(take).pins
-    return pins[0] if pins else None
+def _standing(workspace: Workspace, known: Mapping[str, ShotState], shot: str) -> Take | None:
+    """The take that stands for a shot; where the spec has moved on and nobody chose, its newest one."""
+    stands = workspace.chosen[shot].take
+    rejected = known[shot].rejected
+    live = [take for take in known[shot].takes if take.video.sha256 not in rejected]
+    return stands or next(reversed(live), None)
+
+
+def _pin(workspace: Workspace, take: Take) -> Pin | None:
+    """Of its generator, with what the settings say of its version."""
+    recipe = recipe_of(take)
+    if not recipe.pins:
+        return None
+    pin = recipe.pins[0]
+    said = ", ".join(f"{name} {_short(text)}" for name, text in _named(workspace, pin, recipe).items())
+    return replace(pin, version=f"{pin.version}; {said}") if said else pin
+
+
+def _named(workspace: Workspace, pin: Pin, recipe: Recipe) -> dict[str, str]:
+    """The settings of a recipe that say which version is meant."""
+    provider = workspace.registry.providers.get(pin.provider)
+    model = None if provider is None else provider.models.get(pin.model)
+    settings = recipe.parameters.inner("settings")
+    return {name: str(settings.get(name)) for name in (() if model is None else model.names)}
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}… ({of_text(text).sha256[:8]})"
 
 
 def _step(workspace: Workspace, take: Take, run: str, number: int) -> Step:
     recipe = recipe_of(take)
     _check_pins(workspace, take, recipe)
+    if not workspace.rooms.blobs.has(take.video):
+        raise StoreError(
+            f"the bytes of {take.shot} t{take.number} are not in the store, so that nothing can be held against them",
+            cause=f"sha256 {take.video.sha256}",
+            hint=BRING,
+        )
     inputs = []
     for name, sha256 in whole(take).inputs.items():
         digest = workspace.rooms.blobs.known(sha256)
@@ -221,7 +286,7 @@ def _step(workspace: Workspace, take: Take, run: str, number: int) -> Step:
             raise StoreError(
                 f"the {name} that {take.shot} t{take.number} was made from is not in the store",
                 cause=f"sha256 {sha256}",
-                hint="bring it from a copy of the store with `shotbuild store check --from FOLDER`",
+                hint=BRING,
             )
         inputs.append((name, Chosen(digest=digest)))
     again = (AGAIN, fields(of=take.action, roll=f"{run}/{number}"))
@@ -268,6 +333,15 @@ def _check_pins(workspace: Workspace, take: Take, recipe: Recipe) -> None:
             cause=f"it is {model.version}, it was {pin.version}",
             hint=f"`shotbuild migrate {take.shot} --to …` compares the two",
         )
+    shot = next((each for each in workspace.project.shots if each.name == take.shot), None)
+    if is_local(provider) and shot is not None and shot.provider == _use(workspace, take, pin):
+        for named, text in _named(workspace, pin, recipe).items():
+            if str(shot.settings.get(named)) != text:
+                raise PinGone(
+                    f"{take.shot} names another {named} than the one that made t{take.number}",
+                    cause=f"it is {str(shot.settings.get(named))[:80]!r}, it was {text[:80]!r}",
+                    hint="bring that back, or verify a take of today's",
+                )
     tools = {tool.pin.provider: tool.pin for tool in workspace.rooms.tools(workspace.project)}
     for tool in recipe.pins[1:]:
         if tools.get(tool.provider) != tool:
@@ -290,7 +364,7 @@ def _judged(workspace: Workspace, take: Take, results: Sequence[ActionResult], b
         for video, count in sorted(videos.items(), key=lambda item: (-item[1], item[0].sha256))
         if video != take.video
     )
-    pin = _pin(take)
+    pin = _pin(workspace, take)
     assert pin is not None, "its step was made of it"
     return Verification(
         id="",

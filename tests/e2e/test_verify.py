@@ -33,6 +33,7 @@ def test_every_stage_comes_out_again(tiny: Path) -> None:
 
 def test_what_cannot_be_verified_is_told(tiny: Path) -> None:
     assert shotbuild(tiny, "verify").code == 2
+    assert shotbuild(tiny, "verify", "sh010", "--report").code == 2
     assert "no take yet" in shotbuild(tiny, "verify", "sh010").err
     assert shotbuild(tiny, "build").code == 0
     assert "did you mean `encode`?" in shotbuild(tiny, "verify", "--stage", "encod").err

@@ -9,6 +9,7 @@ import pytest
 from shotbuild.built import BuildOptions
 from shotbuild.engine.events import Finished
 from shotbuild.errors import GateError, LimitReached, PinGone, PlanError, SpecErrors, StoreError
+from shotbuild.host import files
 from shotbuild.plan.decisions import settle
 from shotbuild.records import Fields, Price, Verification, fields
 from shotbuild.spec.events import read_event, verification_line
@@ -76,6 +77,71 @@ def test_a_run_that_was_stopped_goes_on_with_what_it_has(root):
     (found,) = verified(root, "sh010", count=count)
     assert 0 < count.ran.count("generate") < 3
     assert found.found.rolls == 3
+
+
+def test_each_roll_is_counted_once_whatever_failed_beside_it(root):
+    for _ in range(2):
+        _, (found,) = verify(fake_workspace(root, Count(limping={"generate"})), ["sh010"], 4, BuildOptions(jobs=1), by=WHO)
+        assert found.found.rolls == 2
+    _, found = verify(fake_workspace(root, Count(fail={"generate": "no"})), ["sh010"], 4, OPTIONS, by=WHO)
+    assert found == [], "what was counted is not found again"
+    (rate,) = rates(fake_workspace(root))
+    assert rate.rolls == 4
+
+
+def test_two_calls_at_once_make_rolls_of_their_own(root):
+    space = fake_workspace(root)
+    take = space.rooms.ledgers.of("sh010").takes[0]
+    other = files.try_lock(space.rooms.folder("locks") / f"verify-{take.id}.lock")
+    space.rooms.memory.table("verify")[take.id] = "of-the-other-one"
+    space.rooms.memory.save()
+    count = Count()
+    verified(root, "sh010", rolls=2, count=count)
+    assert count.ran.count("generate") == 2
+    assert fake_workspace(root).rooms.memory.table("verify") == {take.id: "of-the-other-one"}
+    other.release()
+
+
+def test_without_the_bytes_of_the_take_nothing_is_rolled(root):
+    space = fake_workspace(root)
+    space.rooms.blobs.path(space.rooms.ledgers.of("sh010").takes[0].video).unlink()
+    count = Count()
+    with pytest.raises(StoreError, match="nothing can be held against them"):
+        verified(root, "sh010 t1", count=count)
+    assert count.ran == []
+
+
+def test_a_shot_whose_spec_moved_on_means_its_newest_take(root):
+    write_project(root, {"templates/wide.j2": "Now quite another {{ place }}."})
+    assert [each.take.number for each in verified(root, "sh010")] == [1]
+
+
+def test_a_glob_means_shots_and_names_those_that_it_leaves_out(root, make):
+    write_project(root, {"specs/more.yaml": "shots: {sh050: {prompt: A fox.}, sh060: {prompt: A hen.}}\n"})
+    adopt(fake_workspace(root), make("elsewhere2.mp4", *PICTURE), "sh060")
+    space, told = fake_workspace(root), []
+    space.rooms.warn = told.append
+    _, found = verify(space, ["sh0*"], 1, OPTIONS, by=WHO)
+    assert [each.take.shot for each in found] == ["sh010", "sh020", "sh030"]
+    assert [line.partition(" is left out")[0] for line in told] == ["sh050", "sh060"]
+    with pytest.raises(PlanError, match="nothing that is named can be made again"):
+        verify(fake_workspace(root), ["sh05*"], 1, OPTIONS, by=WHO)
+
+
+def test_settings_that_name_a_version_tell_pins_apart(root):
+    named = {"storyboard": replace(FakeProvider().models["storyboard"], names=("sound",))}
+    provider = FakeProvider(models=named)
+    verified(root, "sh010", provider=provider)
+    write_project(root, {"specs/more.yaml": "shots: {sh070: {prompt: A fox., settings: {sound: scratch}}}\n"})
+    fake_workspace(root, provider=provider).build()
+    verified(root, "sh070", provider=provider)
+    assert [rate.pin.version for rate in rates(fake_workspace(root, provider=provider))] == [
+        "1; sound scratch",
+        "1; sound silent",
+    ]
+    write_project(root, {"specs/more.yaml": "shots: {sh070: {prompt: A fox., settings: {sound: silent}}}\n"})
+    with pytest.raises(PinGone, match="names another sound"):
+        verified(root, "sh070 t1", provider=provider)
 
 
 def test_what_came_out_otherwise_is_counted_by_its_bytes(root):
