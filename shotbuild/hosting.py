@@ -4,13 +4,15 @@ A build looks at each of them once, before the first take that is missing. What 
 longer as the lock has it makes nothing.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 from shotbuild.casting import UNPINNED, Casting, OwnGenerator
 from shotbuild.digest import FIRST_FRAME
-from shotbuild.errors import GateError, ProviderUnavailable, ShotbuildError, SpecError
+from shotbuild.errors import GateError, Location, ProviderUnavailable, ShotbuildError, SpecError
 from shotbuild.host.wire import Http, Reply
 from shotbuild.providers.interface import Site, is_hosted, is_service
 from shotbuild.purchasing import Lines
@@ -72,6 +74,7 @@ class Hosting:
     def objections(self, shots: Sequence[Shot]) -> Iterator[SpecError]:
         """What the generators of shots cannot do of what is wished. Says whom it could not reach."""
         silent: set[str] = set()
+        told: set[tuple[str, str, str]] = set()
         for shot in shots:
             own = self._casting.own_by(shot)
             if own is None:
@@ -79,9 +82,13 @@ class Hosting:
             try:
                 facts = self._casting.locked.get(own.name)
                 for each in own.provider.inspect(own.model, self._wish(shot, own), facts, self._site(own)):
+                    # Most shots have the same workflow or weights, which are wrong once.
+                    if (own.name, each.key, each.message) in told:
+                        continue
+                    told.add((own.name, each.key, each.message))
                     yield SpecError(
                         f"shot {shot.name}, {each.key}: {each.message}",
-                        location=shot.location,
+                        location=self._place(shot, own, each.key),
                         cause=each.cause or None,
                         hint=each.remedy or None,
                     )
@@ -92,13 +99,28 @@ class Hosting:
             except ShotbuildError as error:
                 yield SpecError(error.message, location=shot.location, cause=error.cause, hint=error.hint)
 
+    def _place(self, shot: Shot, own: OwnGenerator, key: str) -> Location:
+        """Where an objection is told: at the file that a setting names, else at the shot."""
+        path = own.settings.get(key) if key in self._casting.provider_of(own.use).models[own.model].files else None
+        return Location(file=path, line=1, column=1) if isinstance(path, str) else shot.location
+
     def _examined(self, own: OwnGenerator) -> Facts | ShotbuildError:
         try:
             return own.provider.examine(own.model, own.settings, self._site(own))
         except ShotbuildError as error:
-            return error
+            return self._explained(own, error)
         except OSError as error:
             return ShotbuildError(f"{own.name} cannot be looked at", cause=str(error), hint="check the disk and its files")
+
+    def _explained(self, own: OwnGenerator, error: ShotbuildError) -> ShotbuildError:
+        """The same, with which generator it is, and where a server was asked."""
+        error = copy(error)
+        error.message = f"{own.name}: {error.message}"
+        provider = self._casting.provider_of(own.use)
+        if is_service(provider) and isinstance(error, ProviderUnavailable) and not error.hint:
+            where = os.environ.get(provider.variable) or provider.address
+            error.hint = f"start the server, or say where it is in `{provider.variable}`; {where[:200]} was asked"
+        return error
 
     def _site(self, own: OwnGenerator) -> Site:
         if own.use not in self._sites:

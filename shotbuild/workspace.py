@@ -115,6 +115,8 @@ class Workspace:
                 hint="run `shotbuild init` to start one, or name the project's folder with --project",
             )
         self.hear = hear
+        self.unseen: tuple[str, ...] = ()
+        """The generators of one's own that `lock` could not look at."""
         self.rooms = rooms or Rooms(root, lambda message: hear(Warned(message=message)))
         self._offered = offered
         self._ahead: Ahead | None = None
@@ -576,6 +578,7 @@ class Workspace:
 
     def _looked_at(self) -> dict[str, Facts]:
         found: dict[str, Facts] = {}
+        self.unseen = ()
         with self._hosted() as hosting:
             for name in self.casting.own if hosting is not None else ():
                 assert hosting is not None
@@ -583,7 +586,8 @@ class Workspace:
                     found[name] = hosting.facts(name)
                 except ShotbuildError as error:
                     why = f"{error.message} ({error.cause})" if error.cause else error.message
-                    self.rooms.warn(f"{name} could not be looked at: {why}")
+                    self.rooms.warn(f"not looked at: {why}")
+                    self.unseen = (*self.unseen, name)
                     found |= {name: self._locked[name]} if name in self._locked else {}
         self.rooms.memory.save()
         return found

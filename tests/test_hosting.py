@@ -10,7 +10,7 @@ from shotbuild.built import BuildOptions
 from shotbuild.casting import UNPINNED
 from shotbuild.digest import version_of
 from shotbuild.engine.events import Warned
-from shotbuild.errors import GateError, ProviderUnavailable, SpecErrors
+from shotbuild.errors import GateError, ProviderUnavailable, SpecError, SpecErrors
 from shotbuild.providers.interface import Facts, Model, Objection, Site, Wish
 from shotbuild.records import Fields, fields
 from shotbuild.spec.fields import text
@@ -156,7 +156,36 @@ def test_an_update_keeps_what_cannot_be_looked_at(root: Path) -> None:
     heard = list[str]()
     opened(root, heard).lock(update=True)
     assert (root / "shotbuild.lock").read_text() == before
-    assert heard == ["mine/own:weights.txt could not be looked at: the server does not answer"]
+    assert heard == ["not looked at: mine/own:weights.txt: the server does not answer"]
+
+
+def test_comparing_what_could_not_be_looked_at_is_said(root: Path) -> None:
+    opened(root).build()
+    space = opened(root)
+    space.lock()
+    assert space.unseen == ()
+    (root / "away").touch()
+    space = opened(root)
+    assert space.lock()[1] == ()
+    assert space.unseen == ("mine/own:weights.txt",)
+
+
+def test_a_version_that_is_not_the_digest_of_its_facts_is_damage(root: Path) -> None:
+    opened(root).build()
+    lock = root / "shotbuild.lock"
+    facts = read_lock(lock.read_text()).generators[0][1]
+    lock.write_text(lock.read_text().replace(version_of(facts), f"sha256:{'0' * 64}"))
+    with pytest.raises(SpecError, match="the lock cannot be read"):
+        opened(root).plan()
+
+
+def test_shots_of_one_generator_are_told_its_fault_once(root: Path) -> None:
+    (root / "specs/a.yaml").write_text(
+        "shots: {sh010: {prompt: whale, duration: 1s}, sh020: {prompt: whale, duration: 1s}}\n"
+    )
+    with pytest.raises(SpecErrors) as caught:
+        opened(root).lint()
+    assert len(caught.value.errors) == 1
 
 
 def test_lint_tells_what_the_generator_cannot_do(root: Path) -> None:

@@ -28,7 +28,7 @@ def command(project: ProjectOption = Path(), json: JsonOption = False) -> int:
     path = workspace.rooms.ffmpeg(workspace.project) if workspace else find_ffmpeg(None)
     tool = workspace.rooms.tool(workspace.project) if workspace else _identified(path)
     lacks = _lacks(path)
-    differs = workspace.lock(update=False)[1] if workspace and workspace.rooms.read_lock() is not None else ()
+    differs = workspace.lock(look=False)[1] if workspace and workspace.rooms.read_lock() is not None else ()
     free = shutil.disk_usage(root).free
     providers: Mapping[str, Provider] = workspace.registry.providers if workspace else registry().providers
     models = used(workspace) if workspace else frozenset()

@@ -740,7 +740,11 @@ class Operations:
             f"what {entry.provider} made as {entry.name} is no take",
             cause=_told(error),
             hint=(f"look at .shotbuild/{kept.parent.name}/{kept.name}, then " if kept.exists() else "")
-            + f"change the shot, or say `shotbuild recover retry {entry.name}` to pay for another one",
+            + (
+                f"change the shot, or say `shotbuild recover retry {entry.name}` to pay for another one"
+                if entry.price.amount != 0
+                else "change the shot or what makes it, and build again"
+            ),
         )
 
     def _silent(self, purchase: Purchase, seconds: float) -> Pause:

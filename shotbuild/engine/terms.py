@@ -41,7 +41,8 @@ def barred(
             hint="bring them from a copy of the store with `shotbuild store check --from FOLDER`; only if there is none, "
             f"`shotbuild recover retry {paid.name}` lets it be paid for again",
         )
-    attempts = journal.attempts(action)
+    # What costs nothing may be asked for again by any build: the server may have been mended.
+    attempts = [each for each in journal.attempts(action) if each.price.amount != 0]
     hint = f"change the shot, or say `shotbuild recover retry {attempts[-1].name}`" if attempts else None
     for each in attempts:
         if each.kind in (Moderated.__name__, ProviderRefused.__name__):

@@ -120,7 +120,7 @@ def _deliver(
 ) -> Delivery:
     try:
         workspace = open_copy(folder, hear)
-        _, lock = workspace.lock()
+        _, lock = workspace.lock(look=False)
         names = [each.name for each in workspace.project.deliverables if each.sequence == content["sequence"]]
         built = workspace.deliver([f"{content['sequence']}/{name}" for name in names], BuildOptions(kept_only=True), cancel)
         tools = {tool.name: tool.identity for tool in workspace.rooms.tools(workspace.project)}

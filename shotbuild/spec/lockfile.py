@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from shotbuild.digest import canonical, from_plain
+from shotbuild.digest import canonical, from_plain, version_of
 from shotbuild.errors import Location, SpecError
 from shotbuild.records import Facts, Fields, Lock, Pin, Tool, Value
 from shotbuild.spec.plain import parse_plain
@@ -53,13 +53,23 @@ def read_lock(text: str) -> Lock:
     if schema != SCHEMA:
         raise _damaged(f"its schema is {schema!r}, this version reads {SCHEMA!r}", 1, 1)
     try:
-        return Lock(
+        lock = Lock(
             providers=tuple(sorted((name, Pin(**_texts(pin))) for name, pin in content["providers"].items())),
             tools=tuple(sorted((name, _tool(name, tool)) for name, tool in content["tools"].items())),
             generators=tuple(sorted((name, _facts(row)) for name, row in content.get("generators", {}).items())),
         )
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _damaged(f"a field is missing or of the wrong kind ({error})", 1, 1) from error
+    return _checked(lock)
+
+
+def _checked(lock: Lock) -> Lock:
+    """Errors: SpecError where the two parts of it do not fit."""
+    pins = dict(lock.providers)
+    for name, facts in lock.generators:
+        if name not in pins or pins[name].version != version_of(facts):
+            raise _damaged(f"the version of {name!r} in `providers` is not the digest of what `generators` has of it", 1, 1)
+    return lock
 
 
 def differences(locked: Lock, now: Lock) -> tuple[str, ...]:
@@ -78,6 +88,12 @@ def differences(locked: Lock, now: Lock) -> tuple[str, ...]:
                 f"{name} is {tool.version} ({tool.identity[:8]}), the lock has {before.version} ({before.identity[:8]})"
             )
     return tuple(found)
+
+
+def lacks(locked: Lock | None, now: Lock) -> tuple[str, ...]:
+    """The names of what was resolved now and is not in a lock. locked: None = there is none."""
+    known = set() if locked is None else {name for name, _ in (*locked.providers, *locked.tools)}
+    return tuple(name for name, _ in (*now.providers, *now.tools) if name not in known)
 
 
 def facts_differ(name: str, was: Facts, now: Facts) -> tuple[str, ...]:

@@ -550,3 +550,14 @@ def test_what_the_page_shows_is_a_project(tmp_path: Path) -> None:
         "KSampler", "CLIPTextEncode", "EmptyHunyuanLatentVideo", "SaveWEBM",
     }  # fmt: skip
     assert list(SERVICE.objections("workflow", replace(wish({}), settings=settings))) == []
+
+
+def test_a_workflow_that_feeds_itself_is_no_workflow() -> None:
+    graph = nodes()
+    first = next(iter(graph))
+    last = next(name for name, node in graph.items() if any(isinstance(each, list) for each in node["inputs"].values()))
+    graph[first]["inputs"]["again"] = [last, 0]
+    graph[last]["inputs"]["from"] = [first, 0]
+    with pytest.raises(Refusal, match="feeds itself") as caught:
+        read(json.dumps(graph).encode())
+    assert " → " in str(caught.value.cause)

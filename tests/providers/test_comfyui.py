@@ -482,13 +482,12 @@ def two_films() -> dict[str, Any]:
     return {**nodes(), "9": {"class_type": "SaveWEBM", "_meta": {"title": "Draft"}, "inputs": more}}
 
 
-def test_of_several_films_one_has_to_be_named(tmp_path: Path) -> None:
+def test_of_several_films_one_has_to_be_named_before_anything_is_asked(tmp_path: Path) -> None:
     with desk() as it:
-        status = it.ended(it.submit(request(tmp_path, two_films())))
-        assert status.state is State.FAILED
-        assert isinstance(status.fault, BadTake)
-        assert f"shotbuild/{CLIENT}/take_00001_.mp4" in str(status.fault.cause)
-        assert "output:" in str(status.fault.hint)
+        with pytest.raises(ProviderRefused, match="2 nodes save films") as caught:
+            it.submit(request(tmp_path, two_films()))
+        assert "output:" in str(caught.value.hint)
+        assert it.server.paid == 0
 
 
 @pytest.mark.parametrize(("output", "suffix"), [("Draft", "webm"), ("9", "webm"), ("Film", "mp4")])

@@ -84,7 +84,14 @@ class Workflow:
             if PREFIX not in node.inputs:
                 raise Refusal(f"{node} saves nothing", hint=f"name one of {', '.join(each.id for each in self.saving)}")
             return node
-        likely = [node for node in self.saving if node.kind in FILMS] or list(self.saving)
+        films = [node for node in self.saving if node.kind in FILMS]
+        if len(films) > 1:
+            raise Refusal(
+                f"{len(films)} nodes save films",
+                cause=", ".join(str(node) for node in films),
+                hint=f"name the one whose film is the take: `output: {films[0].title or films[0].id}`",
+            )
+        likely = films or list(self.saving)
         return likely[0] if len(likely) == 1 else None
 
     def bound(self, values: Mapping[str, Given]) -> dict[str, dict[str, Given]]:
@@ -173,6 +180,12 @@ def read(content: bytes) -> Workflow:
                     f"`{name}` of {node} is linked to node {target[:40]}, which is not there",
                     hint="link it to another node, or export the workflow anew",
                 )
+    if circle := _circle(workflow):
+        raise Refusal(
+            "the workflow feeds itself: no node could be done first",
+            cause=" → ".join(circle),
+            hint="take one of these links out, and export the workflow anew",
+        )
     if not workflow.saving:
         raise Refusal(
             "nothing in this workflow saves a file",
@@ -180,6 +193,25 @@ def read(content: bytes) -> Workflow:
             hint="end it in a node that does, such as SaveVideo",
         )
     return workflow
+
+
+def _circle(workflow: Workflow) -> list[str]:
+    """The ids of nodes of which each is fed by the next, the first one again at the end; empty where there are none."""
+    done: set[str] = set()
+    for start in workflow.nodes:
+        way: list[str] = []
+        waiting = [(start, False)]
+        while waiting:
+            name, left = waiting.pop()
+            if left:
+                done.add(way.pop())
+            elif name in way:
+                return [*way[way.index(name) :], name]
+            elif name not in done:
+                way.append(name)
+                waiting.append((name, True))
+                waiting += [(target, False) for _, target in links(workflow.nodes[name])]
+    return []
 
 
 def links(node: Node) -> Iterator[tuple[str, str]]:
