@@ -128,8 +128,8 @@ def verify(
         steps: dict[str, Take] = {}
         planned: list[Step] = []
         for take in takes:
-            run = _run(workspace, take, held, mine)
-            made = [_step(workspace, take, run, number) for number in range(1, rolls + 1)]
+            run, once = _run(workspace, take, held, mine), _once_more(workspace, take)
+            made = [_roll(once, take, run, number) for number in range(1, rolls + 1)]
             planned += made
             steps |= dict.fromkeys((step.name for step in made), take)
         memory.save()
@@ -270,7 +270,15 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}… ({of_text(text).sha256[:8]})"
 
 
-def _step(workspace: Workspace, take: Take, run: str, number: int) -> Step:
+def _roll(once: Step, take: Take, run: str, number: int) -> Step:
+    """once: as of `_once_more`."""
+    again = (AGAIN, fields(of=take.action, roll=f"{run}/{number}"))
+    parameters = Fields(tuple(sorted((*once.recipe.parameters, again))))
+    return replace(once, name=f"{once.name}/again-{number}", recipe=replace(once.recipe, parameters=parameters))
+
+
+def _once_more(workspace: Workspace, take: Take) -> Step:
+    """The step that made a take, by its ledger; what each roll of it adds is missing. Errors: as of `verify`."""
     recipe = recipe_of(take)
     _check_pins(workspace, take, recipe)
     if not workspace.rooms.blobs.has(take.video):
@@ -289,11 +297,9 @@ def _step(workspace: Workspace, take: Take, run: str, number: int) -> Step:
                 hint=BRING,
             )
         inputs.append((name, Chosen(digest=digest)))
-    again = (AGAIN, fields(of=take.action, roll=f"{run}/{number}"))
-    parameters = Fields(tuple(sorted((*recipe.parameters, again))))
     return Step(
-        name=f"{take.shot}/t{take.number}/again-{number}",
-        recipe=replace(recipe, parameters=parameters),
+        name=f"{take.shot}/t{take.number}",
+        recipe=recipe,
         inputs=tuple(inputs),
         outputs=(take.output,),
         shots=(take.shot,),
