@@ -22,6 +22,7 @@ from shotbuild.engine.operations import Counter, Line
 from shotbuild.engine.saved import saved
 from shotbuild.errors import KeyRefused, ProviderRefused
 from shotbuild.host import files
+from shotbuild.host.loopback import on_loopback
 from shotbuild.host.wire import Account
 from shotbuild.ledgers import Ledgers
 from shotbuild.plugins import load
@@ -239,4 +240,4 @@ def said(text: str) -> Value:
 def _on_loopback(address: str) -> bool:
     host = address.partition("://")[2].partition("/")[0]
     name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    return address.startswith("http://") and (name in ("localhost", "::1") or name.startswith("127."))
+    return address.startswith("http://") and on_loopback(name)

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from ipaddress import ip_address
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any, Protocol, TypeVar, cast
@@ -27,6 +26,7 @@ from shotbuild.errors import (
     ProviderUnavailable,
     VendorFault,
 )
+from shotbuild.host.loopback import on_loopback
 from shotbuild.host.wire import Account, Body, Http, Limits, Reply
 from shotbuild.providers.containers.schema import Interface, interface_of
 from shotbuild.records import Digest
@@ -77,7 +77,7 @@ def account_of(environ: Mapping[str, str]) -> Account:
         known = False
     if not known:
         raise ProviderRefused(f"{ADDRESS} is no address", cause=address[:200], hint=f"write for example `{DEFAULT}`")
-    if token and parts.scheme != "https" and not _on_loopback(parts.hostname or ""):
+    if token and parts.scheme != "https" and not on_loopback(parts.hostname or ""):
         raise ProviderRefused(
             f"{ADDRESS} would send the token of the container in the clear",
             cause=address.partition("?")[0],
@@ -282,10 +282,3 @@ def _fault(reply: Reply) -> ProviderError | None:
 def _tail(log: str) -> str:
     log = log.strip()
     return log if len(log) <= TAIL else f"…{log[-TAIL:]}"
-
-
-def _on_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
