@@ -11,6 +11,7 @@ ShotbuildError            expected: a message, no traceback
   TakenBack        1      an operation was cancelled at its service
   MediaError       1      a picture or sound file is not what it has to be
   StoreError       1      the store cannot be used    BytesLost: a blob is missing or does not match its digest
+                          a shared one: StoreUnavailable · StoreRefused
   GateError        3      --frozen, --strict, checks
   NeedsPerson      5      decisions that contradict each other    FateUnknown: a paid request that may have been accepted
   LimitReached     6      budget or take limit
@@ -170,6 +171,14 @@ class MediaError(ShotbuildError):
 
 class StoreError(ShotbuildError):
     pass
+
+
+class StoreUnavailable(StoreError):
+    """A shared store cannot be reached, or does not answer as it should. The build goes on without it."""
+
+
+class StoreRefused(StoreUnavailable):
+    """A shared store says no: who asks is not known there, or may not do this."""
 
 
 class BytesLost(StoreError):

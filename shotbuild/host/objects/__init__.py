@@ -1,0 +1,1 @@
+"""The doors to storage that several machines share: buckets, folders, HTTP caches."""
