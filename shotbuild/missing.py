@@ -7,7 +7,7 @@ from shotbuild.plan.shoot import CHOOSE
 from shotbuild.records import Step
 from shotbuild.rooms import Rooms
 from shotbuild.spec.events import paid_of, whole
-from shotbuild.store.blobs import FolderBlobs
+from shotbuild.store.tiered import TieredBlobs
 
 
 def paid_missing(wanted: Wanted, rooms: Rooms) -> StoreError | None:
@@ -29,7 +29,7 @@ def paid_missing(wanted: Wanted, rooms: Rooms) -> StoreError | None:
     )
 
 
-def bytes_missing(plan: Plan, step: Step, blobs: FolderBlobs) -> StoreError | None:
+def bytes_missing(plan: Plan, step: Step, blobs: TieredBlobs) -> StoreError | None:
     """For a step that stands for chosen bytes and has no result: what is missing, and who chose it."""
     if step.recipe.stage != CHOOSE:
         return None

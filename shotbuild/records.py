@@ -414,12 +414,34 @@ class Budget:
     sequences: tuple[tuple[str, Money], ...] = ()
 
 
+PUSH_TAKES, PUSH_ALL, PUSH_NOTHING = "takes", "all", "nothing"
+PUSHES = (PUSH_TAKES, PUSH_ALL, PUSH_NOTHING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreUse:
+    """The store that a team shares. address: `s3://…`, `gs://…`, `az://…`, `https://…` or a folder; push: which results go
+    there by themselves, one of PUSHES; endpoint, region: of a bucket, None = as its scheme and the environment say."""
+
+    address: str
+    push: str = PUSH_TAKES
+    endpoint: str | None = None
+    region: str | None = None
+
+
+LOCAL, DASK = "local", "dask"
+EXECUTORS = (LOCAL, DASK)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How this machine works on the project: never part of any key. ffmpeg: path or None; link: `copy` or `hardlink`."""
+    """How this machine works on the project: never part of any key. ffmpeg: path or None; link: `copy` or `hardlink`;
+    store: the one that the team shares, None = there is none; executor: who runs steps, one of EXECUTORS."""
 
     ffmpeg: str | None
     link: str
+    store: StoreUse | None = None
+    executor: str = LOCAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-from shotbuild.digest import manifest, of_file
+from shotbuild.digest import manifest, of_file, of_text
 from shotbuild.engine.clock import Clock, RealClock
 from shotbuild.engine.done import Done
 from shotbuild.engine.journal import Journal
@@ -29,6 +29,7 @@ from shotbuild.plan.graph import Link
 from shotbuild.plan.shoot import CHOOSE
 from shotbuild.plugins import load
 from shotbuild.records import (
+    PUSH_NOTHING,
     ActionResult,
     Caption,
     Captions,
@@ -40,13 +41,17 @@ from shotbuild.records import (
     Project,
     SourceFile,
     Step,
+    StoreUse,
     Tool,
 )
+from shotbuild.sharing import opened, use_of
 from shotbuild.spec.kept import Kept
 from shotbuild.spec.lockfile import FILE, lock_text, read_lock
 from shotbuild.store.actions import DiskActions
 from shotbuild.store.blobs import FolderBlobs
 from shotbuild.store.interface import Row
+from shotbuild.store.shared import Shared
+from shotbuild.store.tiered import TieredActions, TieredBlobs
 
 HIDDEN = ".shotbuild"
 PROBE = 2  # goes up when `media.probe` would say something else of the same bytes
@@ -97,6 +102,7 @@ class Rooms:
         self.clock = clock
         self._identify, self._measure, self._hear, self._look = identify, measure, hear, look
         self._sources: dict[str, Digest] = {}
+        self._use: StoreUse | None = None
         self._restored: set[str] = set()
         self._captions: dict[str, tuple[Caption, ...]] = {}
         self.wrote: dict[str, list[int]] = {}
@@ -104,7 +110,9 @@ class Rooms:
 
     def elsewhere(self, root: Path) -> "Rooms":
         """The rooms of another folder, such as one that was checked out, looked at as this one is."""
-        return Rooms(root, self.warn, self._identify, self._measure, self._hear, self._look, self.clock)
+        other = Rooms(root, self.warn, self._identify, self._measure, self._hear, self._look, self.clock)
+        other.share(self._use)
+        return other
 
     @cached_property
     def hidden(self) -> Path:
@@ -134,12 +142,34 @@ class Rooms:
             return Kept()  # who needs the folder says what is wrong with it
 
     @cached_property
-    def blobs(self) -> FolderBlobs:
+    def local(self) -> FolderBlobs:
+        """The store on this disk."""
         return FolderBlobs(self.hidden / "store")
 
     @cached_property
-    def actions(self) -> DiskActions:
-        return DiskActions(self.hidden / "cache", self.warn)
+    def blobs(self) -> TieredBlobs:
+        """The store as steps see it: what is not here may come from the team's."""
+        return TieredBlobs(self.local, lambda: self.shared, lambda: self.folder("fetching"))
+
+    @cached_property
+    def actions(self) -> TieredActions:
+        return TieredActions(DiskActions(self.hidden / "cache", self.warn), lambda: self.shared)
+
+    @cached_property
+    def shared(self) -> Shared | None:
+        """The team's store, None = there is none. Nothing is asked of it yet. Errors: PluginError, PlanError."""
+        use = use_of(self._use)
+        if use is None:
+            return None
+        known = self.memory.table(f"shared {of_text(use.address).sha256[:16]}")
+        objects = opened(use, self.root, seen=bool(known))
+        return Shared(objects, known, self.warn, writes=use.push != PUSH_NOTHING)
+
+    def share(self, use: StoreUse | None) -> None:
+        """Says which store the project names; before that there is none but the environment's."""
+        if use != self._use:
+            self._use = use
+            self.__dict__.pop("shared", None)
 
     @cached_property
     def journal(self) -> Journal:
@@ -226,7 +256,7 @@ class Rooms:
     def bring(self, source: SourceFile, digest: Digest) -> None:
         """Copies a project file into the store, where steps read it. Errors: StoreError when it changed meanwhile."""
         try:
-            same = self.blobs.has(digest) or self.blobs.copy_in(self.inside(source.path)) == digest
+            same = self.local.has(digest) or self.local.copy_in(self.inside(source.path)) == digest
         except OSError as error:
             raise StoreError(f"{source.path} cannot be brought into the store", cause=str(error)) from error
         if not same:
@@ -329,7 +359,7 @@ class Rooms:
         """Keeps what a step gave: in the memory, and for a take that its ledger does not have yet, in the ledger, where it
         is durable with the next results, or once `ledgers.settle` was called."""
         self.memory.table("built")[done.step.name] = done.key
-        if done.key in self._restored and self.actions.get(done.key) is None:
+        if done.key in self._restored and self.actions.local.get(done.key) is None:
             # Found through the ledger or the journal: from now on it is a hit without them.
             self.actions.put(done.key, done.result, manifest(done.action))
         if done.step.generates:

@@ -186,3 +186,21 @@ def timescale(rate: Fraction) -> int:
 def samples(frames: int, rate: Fraction) -> int:
     """The number of sound samples at 48 kHz that last as long as so many frames."""
     return _rounded(frames * rate.denominator * SAMPLE_RATE, rate.numerator)
+
+
+SCHEMES = ("s3", "gs", "az", "http", "https", "file")
+
+
+def parse_address(text: str, *, secrets: bool = False) -> str:
+    """The address of a shared store: `s3://bucket/prefix`, `gs://…`, `az://…`, `https://host/path`, or a folder. secrets:
+    whether a user and a password may stand in it. Errors: ValueError."""
+    scheme, mark, rest = text.partition("://")
+    if mark and scheme not in SCHEMES:
+        raise ValueError(f"an address that begins with {', '.join(f'`{each}://`' for each in SCHEMES)}, or a folder")
+    if not text.strip() or not text.isprintable() or (mark and not rest.strip("/")):
+        raise ValueError("the address of a store, such as `s3://bucket/prefix` or `/mnt/team/store`")
+    if mark and not secrets and "@" in rest.partition("/")[0]:
+        raise ValueError("an address without a user or a password, which stand in the environment")
+    if "?" in rest or "#" in rest:
+        raise ValueError("an address without `?` and `#`")
+    return text if text == "/" else text.rstrip("/")

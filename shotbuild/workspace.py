@@ -135,6 +135,7 @@ class Workspace:
         """All that was written. Errors: SpecErrors, every error of every file."""
         # What others than the installed providers make of a spec is not kept.
         project = spec.load(self.rooms.root, self.tables, self.rooms.kept if self._offered is None else spec.NOTHING_KEPT)
+        self.rooms.share(project.settings.store)
         self.rooms.ledgers.follow(project.shots)
         return project
 

@@ -11,6 +11,8 @@ import shotbuild
 PACKAGE = Path(shotbuild.__file__).parent
 
 PROJECT = (
+    "sharing",
+    "worker",
     "ledgers",
     "rooms",
     "casting",

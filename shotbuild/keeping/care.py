@@ -90,7 +90,7 @@ class Swept:
 def listing(rooms: Rooms, named: Mapping[str, Named]) -> tuple[Row, ...]:
     """Every blob of the store and what it is, in the order of digests; nothing is read. Errors: StoreError."""
     what = _describer(rooms, named, _made(rooms))
-    return tuple(Row(digest=digest, what=what(digest.sha256)) for digest in rooms.blobs.each())
+    return tuple(Row(digest=digest, what=what(digest.sha256)) for digest in rooms.local.each())
 
 
 def path_of(rooms: Rooms, named: Mapping[str, Named], word: str) -> Path:
@@ -100,7 +100,7 @@ def path_of(rooms: Rooms, named: Mapping[str, Named], word: str) -> Path:
     wanted = " ".join(word.replace("/", " ").split())
     found = {each.digest.sha256: each.digest for each in named.values() if wanted in each.what.split(", ")}
     if not found and re.fullmatch("[0-9a-f]{4,64}", word):
-        there = chain((each.digest for each in named.values()), rooms.blobs.each())
+        there = chain((each.digest for each in named.values()), rooms.local.each())
         found = {digest.sha256: digest for digest in there if digest.sha256.startswith(word)}
     if not found:
         close = nearest(wanted, [name for each in named.values() for name in each.what.split(", ")])
@@ -114,7 +114,7 @@ def path_of(rooms: Rooms, named: Mapping[str, Named], word: str) -> Path:
             cause=", ".join(sorted(sha256[:16] for sha256 in found)),
             hint="name one by its digest",
         )
-    return rooms.blobs.path(next(iter(found.values())))
+    return rooms.local.path(next(iter(found.values())))
 
 
 def _made(rooms: Rooms) -> dict[str, tuple[Digest, str]]:
@@ -167,11 +167,11 @@ def check(
     stores = tuple(_store_in(folder, rooms) for folder in copies)
     made = _made(rooms)
     what = _describer(rooms, named, made)
-    blobs = tuple(rooms.blobs.each())
+    blobs = tuple(rooms.local.each())
     faults = {
         digest.sha256: _true(digest, named, made)
         for digest, whole in _read(
-            blobs, lambda each: _whole(rooms.blobs, each, aside=repair), lambda each: each.size, "store", progress
+            blobs, lambda each: _whole(rooms.local, each, aside=repair), lambda each: each.size, "store", progress
         )
         if not whole
     }
@@ -236,7 +236,7 @@ def _sha256(path: Path) -> str:
 
 def _same_file(rooms: Rooms, digest: Digest, path: Path) -> bool:
     """A hard link to the blob itself falls ill together with it."""
-    return rooms.blobs.has(digest) and os.path.samefile(rooms.blobs.path(digest), path)
+    return rooms.local.has(digest) and os.path.samefile(rooms.local.path(digest), path)
 
 
 def _outputs(rooms: Rooms) -> Iterator[tuple[Path, int]]:
@@ -258,7 +258,7 @@ def _repaired(
         if source is None:
             continue
         try:
-            done = rooms.blobs.repair(digest, source)
+            done = rooms.local.repair(digest, source)
         except OSError as error:
             rooms.warn(f"{what(sha256)} could not be brought back from {source}: {error}")
             continue
@@ -309,7 +309,7 @@ def sweep(rooms: Rooms, kept: Callable[[], Collection[str]], *, takes: bool, del
         found = _sweepable(rooms, kept())
         going = found.free + (found.takes if takes else ())
         for row in going:
-            rooms.blobs.remove(row.digest)
+            rooms.local.remove(row.digest)
     return replace(found, deleted=going)
 
 
@@ -319,7 +319,7 @@ def _sweepable(rooms: Rooms, kept: Collection[str]) -> Swept:
     again = {sha256 for sha256, (_, stage) in made.items() if stage not in (*ASKING, "")}
     # What was paid for is not free, whoever else may have given the same bytes, and though the action cache forgot it.
     again -= {digest.sha256 for entry in rooms.journal.entries() if entry.result for digest in _given(entry.result)}
-    found = sweepable(rooms.blobs.each(), kept, again)
+    found = sweepable(rooms.local.each(), kept, again)
     free, takes = (tuple(Row(digest=each, what=what(each.sha256)) for each in part) for part in (found.free, found.takes))
     return Swept(free=free, takes=takes, deleted=())
 

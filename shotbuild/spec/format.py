@@ -5,7 +5,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import TypeAlias
 
-from shotbuild.records import ROLES
+from shotbuild.records import EXECUTORS, PUSHES, ROLES
 from shotbuild.spec.kinds import (
     NAME,
     Choice,
@@ -22,7 +22,7 @@ from shotbuild.spec.kinds import (
 )
 from shotbuild.spec.nodes import Node, Scalar
 from shotbuild.spec.tables import Anything, Key, Later, ListOf, MapOf, Plain, Short, Table
-from shotbuild.units import parse_decibels, parse_duration, parse_money, parse_rate, parse_size
+from shotbuild.units import parse_address, parse_decibels, parse_duration, parse_money, parse_rate, parse_size
 
 FORMAT_VERSION = 1
 MAX_SEED = 2**31 - 1
@@ -65,6 +65,13 @@ PLACES = (
 STYLES = ("title", "subtitle", "lower-third", "caption", "label")
 LANGUAGE = "^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 COLORS = {"black": "#000000", "white": "#ffffff", "grey": "#808080", "red": "#c00000", "blue": "#0000c0", "green": "#00c000"}
+
+
+def parse_endpoint(text: str) -> str:
+    """The address of a server, without what it is told: `https://s3.example.com`."""
+    if not re.fullmatch(r"https?://[^@?#\s]+", text):
+        raise ValueError("the address of a server, such as `https://s3.example.com`")
+    return text.rstrip("/")
 
 
 def parse_color(text: str) -> str:
@@ -281,6 +288,13 @@ APPROVALS = Key(
 )
 FFMPEG = Key("ffmpeg", Text(1000), "Another ffmpeg than the one that comes with shotbuild: the path of the executable.")
 LINK = Key("link", Choice("link", ("copy", "hardlink")), "How results are handed out into `out/`.", shown="copy")
+ADDRESS = Key("address", Parsed(parse_address, "^[^?#]+$"), "Where it lies: `s3://bucket/prefix`, a folder.", required=True)
+PUSH = Key("push", Choice("choice", PUSHES), "Which results go there by themselves.", shown="takes")
+ENDPOINT = Key("endpoint", Parsed(parse_endpoint, "^https?://"), "The server of a bucket that is not the scheme's own.")
+REGION = Key("region", Text(64), "The region of a bucket.")
+STORE_TABLE = Table("a shared store", (ADDRESS, PUSH, ENDPOINT, REGION))
+STORE = Key("store", Short(STORE_TABLE), "The store that the team shares: `s3://bucket/prefix`, `/mnt/team/store`.")
+EXECUTOR = Key("executor", Choice("executor", EXECUTORS), "Who runs steps: this machine, or a Dask cluster.", shown="local")
 
 # --- any file ----------------------------------------------------------------------------------------------------------
 
@@ -314,6 +328,8 @@ PROJECT_ONLY: tuple[Key[object], ...] = (
     PROFILES,
     FFMPEG,
     LINK,
+    STORE,
+    EXECUTOR,
 )
 ENTITIES: tuple[Key[Unread], ...] = (SHOTS, SEQUENCES, DELIVERABLES)
 PROJECT_TABLE = Table("the project file", (*PROJECT_ONLY, *ENTITIES))

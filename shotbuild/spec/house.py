@@ -6,7 +6,19 @@ from fractions import Fraction
 from typing import Protocol
 
 from shotbuild.errors import Location
-from shotbuild.records import Budget, Fields, Format, Objection, Profile, ProviderUse, Settings, Wish
+from shotbuild.records import (
+    LOCAL,
+    PUSH_TAKES,
+    Budget,
+    Fields,
+    Format,
+    Objection,
+    Profile,
+    ProviderUse,
+    Settings,
+    StoreUse,
+    Wish,
+)
 from shotbuild.spec import format as written
 from shotbuild.spec.fields import Field, refuse_unknown, settle
 from shotbuild.spec.kinds import Reader
@@ -96,13 +108,31 @@ def settled(row: Row, tables: Tables, reader: Reader) -> House:
         variables=plain_values(row.get(written.VARS)),
         budget=_budget(row.get(written.BUDGET)),
         limits=_limits(row.get(written.BUDGET)),
-        settings=Settings(ffmpeg=row.get(written.FFMPEG), link=row.get(written.LINK) or "copy"),
+        settings=_settings(row),
         approvals=tuple(dict.fromkeys(row.get(written.APPROVALS) or ())),
         profiles=profiles(row.get(written.PROFILES) or {}, tables.profiles, reader),
     )
     _check_version(row, reader)
     _check_default_settings(house, reader)
     return house
+
+
+def _settings(row: Row) -> Settings:
+    store = row.get(written.STORE)
+    address = None if store is None else store.get(written.ADDRESS)
+    return Settings(
+        ffmpeg=row.get(written.FFMPEG),
+        link=row.get(written.LINK) or "copy",
+        store=None
+        if store is None or address is None
+        else StoreUse(
+            address=address,
+            push=store.get(written.PUSH) or PUSH_TAKES,
+            endpoint=store.get(written.ENDPOINT),
+            region=store.get(written.REGION),
+        ),
+        executor=row.get(written.EXECUTOR) or LOCAL,
+    )
 
 
 def overlaid(base: Format, row: Row | None) -> Format:

@@ -24,12 +24,13 @@ INCOMING = "incoming"
 
 
 class FolderObjects:
-    """root: the folder, which has to be there: one that is not mounted is not quietly made."""
+    """root: the folder; seen: whether there were objects in it before. One that was never seen is made; one that was, and is
+    not there or is empty, is not mounted."""
 
     lists = True
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, *, seen: bool = False) -> None:
+        self._root, self._seen = root, seen
         self.shown = str(root)
 
     def size(self, key: str) -> int | None:
@@ -127,11 +128,11 @@ class FolderObjects:
             return None
 
     def _check_root(self) -> None:
-        if not self._root.is_dir():
+        if self._seen and not (self._root / "cas").is_dir():
             raise StoreUnavailable(
                 f"the shared store {self.shown} is not there",
-                cause="there is no such folder",
-                hint="mount it, or make the folder once",
+                cause="it is empty, and was not before" if self._root.is_dir() else "there is no such folder",
+                hint="mount it",
             )
 
     @contextmanager
@@ -140,6 +141,8 @@ class FolderObjects:
         with self._told():
             place = self._place(key)
             self._check_root()
+            if not self._root.is_dir():
+                self._root.mkdir()
             place.parent.mkdir(parents=True, exist_ok=True)
             (self._root / INCOMING).mkdir(exist_ok=True)
             temporary = files.temporary_beside(self._root / INCOMING / place.name)
