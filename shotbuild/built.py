@@ -14,8 +14,8 @@ from shotbuild.units import Money
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOptions:
     """jobs: steps at once, None = one per core; frozen: generate nothing and hold the lock; kept_only: generate nothing;
-    strict: deliver only what is approved; max_cost: for this build; first: shots to
-    make before all others."""
+    strict: deliver only what is approved; max_cost: for this build; first: shots to make before all others; claim: in the
+    shared store, before anything is paid for, so that two machines do not both pay."""
 
     jobs: int | None = None
     frozen: bool = False
@@ -24,6 +24,7 @@ class BuildOptions:
     fail_fast: bool = False
     max_cost: Money | None = None
     first: tuple[str, ...] = ()
+    claim: bool = True
 
     @property
     def generates(self) -> bool:

@@ -13,6 +13,7 @@ from queue import SimpleQueue
 from shotbuild.ahead import Ahead
 from shotbuild.built import BuildOptions, Built
 from shotbuild.casting import Casting
+from shotbuild.claiming import claiming
 from shotbuild.engine.build import Orders, Report, build
 from shotbuild.engine.done import Done
 from shotbuild.engine.estimate import bill
@@ -33,6 +34,7 @@ from shotbuild.records import Lock, Price, Project, Step, owed
 from shotbuild.rooms import Rooms
 from shotbuild.spec.lockfile import FILE as LOCK_FILE
 from shotbuild.spec.lockfile import differences, extended
+from shotbuild.store.claims import Claims
 from shotbuild.units import counted
 
 # As deep as a plan can be damaged: each pass heals what the one before found.
@@ -63,12 +65,26 @@ def make(
         refused = partial(_refusal, plan, rooms, hosting)
         refuse = partial(refused, _allowed if options.generates else _frozen)
         with (
+            claiming(rooms, wanted=options.claim and options.generates) as claims,
             Workers() as workers,
             workplace(rooms.folder("work"), rooms.folder("locks")) as folder,
             Linker(plan, partial(rooms.link, hard=project.settings.link == "hardlink", folder=folder)) as linker,
         ):
             run = partial(
-                _run, plan, project, rooms, registry, casting, options, cancel, hear, build_id, folder, workers, ahead
+                _run,
+                plan,
+                project,
+                rooms,
+                registry,
+                casting,
+                options,
+                cancel,
+                hear,
+                build_id,
+                folder,
+                workers,
+                ahead,
+                claims,
             )
             report = run(refuse, linker.begin)
             placed = linker.end({done.step.name for done in report.done})
@@ -204,6 +220,7 @@ def _run(
     folder: Path,
     workers: Workers,
     ahead: Ahead,
+    claims: Claims | None,
     refuse: Callable[[Wanted], ShotbuildError | None],
     then: Callable[[Done], None],
 ) -> Report:
@@ -223,7 +240,7 @@ def _run(
         )
 
         buys = any(casting.terms(step) is not None for step in plan.steps)
-        desk = counter(project, rooms, casting, shop, lines, build_id, options.max_cost, hear) if buys else None
+        desk = counter(project, rooms, casting, shop, lines, build_id, options.max_cost, hear, claims) if buys else None
         fetched = {entry.action for entry in rooms.journal.unfinished() if buys and entry.phase is Phase.FETCHED}
         record = rooms.record if desk is None else partial(_entered, rooms, fetched)
 

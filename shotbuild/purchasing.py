@@ -25,6 +25,7 @@ from shotbuild.host import files
 from shotbuild.host.loopback import on_loopback
 from shotbuild.host.wire import Account
 from shotbuild.ledgers import Ledgers
+from shotbuild.plan.bind import Wanted
 from shotbuild.plugins import load
 from shotbuild.providers.interface import Request, Service, request_fields
 from shotbuild.records import Action, Price, Project, Value, fields
@@ -33,6 +34,7 @@ from shotbuild.spec.events import operation_of, paid_of, whole
 from shotbuild.spec.plain import parse_decimals
 from shotbuild.stages.catalogue import GENERATE
 from shotbuild.stages.interface import Asks, Work
+from shotbuild.store.claims import Claims, Other
 from shotbuild.units import Money
 
 NOTHING = Money(Fraction(0), "USD")
@@ -152,8 +154,10 @@ def counter(
     build: str,
     max_cost: Money | None,
     hear: Callable[[Event], None],
+    claims: Claims | None = None,
 ) -> Counter:
-    """Where one build buys. lines: closed by the caller when the build has ended; build: names it, in all of its passes."""
+    """Where one build buys. lines: closed by the caller when the build has ended; build: names it, in all of its passes;
+    claims: made in the shared store, None = nobody else builds this."""
     locks = rooms.folder("locks")
     # Asked for with the first thing that costs money, because it reads all ledgers.
     caps = cache(partial(caps_of, project, rooms.ledgers, rooms.journal, max_cost, build))
@@ -177,7 +181,13 @@ def counter(
         clock=rooms.clock,
         stop=shop.cancel.is_set,
         hear=hear,
+        claim=None if claims is None else lambda wanted: _claimed(wanted, casting, claims),
     )
+
+
+def _claimed(wanted: Wanted, casting: Casting, claims: Claims) -> Other | None:
+    """What is free may be made twice."""
+    return None if casting.price(wanted.step).amount == 0 else claims.take(wanted.key)
 
 
 def requested(action: Action, client: str, *, shop: Workshop) -> Request:

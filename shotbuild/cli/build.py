@@ -5,7 +5,7 @@ from pathlib import Path
 
 from shotbuild.built import BuildOptions, Built
 from shotbuild.cli.making import money, shown
-from shotbuild.cli.options import FailFast, First, Frozen, Jobs, JsonOption, MaxCost, ProjectOption, Targets
+from shotbuild.cli.options import FailFast, First, Frozen, Jobs, JsonOption, MaxCost, NoClaim, ProjectOption, Targets
 from shotbuild.workspace import Workspace
 
 
@@ -16,10 +16,13 @@ def command(
     frozen: Frozen = False,
     fail_fast: FailFast = False,
     max_cost: MaxCost = None,
+    no_claim: NoClaim = False,
     first: First = None,
     json: JsonOption = False,
 ) -> int:
-    options = BuildOptions(jobs=jobs, frozen=frozen, fail_fast=fail_fast, max_cost=money(max_cost), first=tuple(first or ()))
+    options = BuildOptions(
+        jobs=jobs, frozen=frozen, fail_fast=fail_fast, max_cost=money(max_cost), claim=not no_claim, first=tuple(first or ())
+    )
     cancel = threading.Event()
 
     def work(workspace: Workspace) -> Built:

@@ -16,6 +16,7 @@ from shotbuild.cli.options import (
     Jobs,
     JsonOption,
     MaxCost,
+    NoClaim,
     Only,
     ProjectOption,
     Strict,
@@ -39,11 +40,18 @@ def command(
     strict: Strict = False,
     fail_fast: FailFast = False,
     max_cost: MaxCost = None,
+    no_claim: NoClaim = False,
     first: First = None,
     json: JsonOption = False,
 ) -> int:
     options = BuildOptions(
-        jobs=jobs, frozen=frozen, strict=strict, fail_fast=fail_fast, max_cost=money(max_cost), first=tuple(first or ())
+        jobs=jobs,
+        frozen=frozen,
+        strict=strict,
+        fail_fast=fail_fast,
+        max_cost=money(max_cost),
+        claim=not no_claim,
+        first=tuple(first or ()),
     )
     ended: list[Built] = []
     cancel = threading.Event()

@@ -64,8 +64,8 @@ def describe(event: Event) -> str | None:
     match event:
         case Started(step=step):
             return f"  start    {step.name}"
-        case Waiting(step=step):
-            return f"  wait     {step.name}: another build is making it"
+        case Waiting(step=step, by=by):
+            return f"  wait     {step.name}: {'another build' if by is None else printable(by)} is making it"
         case Polled(step=step, word=word, progress=progress):
             return f"  runs     {step.name}: {printable(word)}" + ("" if progress is None else f", {progress} %")
         case Held(step=step, seconds=seconds, why=why):
@@ -97,8 +97,8 @@ def as_json(event: Event) -> dict[str, object]:  # noqa: PLR0912 - a case for ea
             return {"event": "planned", "steps": steps}
         case Started(step=step):
             return {"event": "started", "step": step.name, "stage": step.recipe.stage}
-        case Waiting(step=step):
-            return {"event": "waiting", "step": step.name}
+        case Waiting(step=step, by=by):
+            return {"event": "waiting", "step": step.name, "by": by}
         case Polled(step=step, word=word, progress=progress):
             return {"event": "polled", "step": step.name, "word": word, "progress": progress}
         case Held(step=step, seconds=seconds, why=why):

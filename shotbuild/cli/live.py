@@ -40,8 +40,8 @@ class LiveView:
                 self._steps, self._ended = steps, 0
             case Started(step=step):
                 self._running[step.name] = (step.recipe.stage, time.monotonic())
-            case Waiting(step=step):
-                self._running[step.name] = ("waits for another build", time.monotonic())
+            case Waiting(step=step, by=by):
+                self._running[step.name] = (f"waits for {by or 'another build'}", time.monotonic())
             case Polled(step=step, word=word, progress=progress):
                 said = word if progress is None else f"{word}, {progress} %"
                 self._running[step.name] = (said, self._running.get(step.name, ("", time.monotonic()))[1])

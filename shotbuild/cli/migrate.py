@@ -15,7 +15,7 @@ from shotbuild.cli import console
 from shotbuild.cli.choices import INDENT, sentence
 from shotbuild.cli.columns import table
 from shotbuild.cli.making import money, shown
-from shotbuild.cli.options import Jobs, JsonOption, MaxCost, ProjectOption, Shots
+from shotbuild.cli.options import Jobs, JsonOption, MaxCost, NoClaim, ProjectOption, Shots
 from shotbuild.cli.plan import price_content, price_text
 from shotbuild.errors import GateError, PlanError
 from shotbuild.plan.choose import APPROVED, PICKED
@@ -42,13 +42,14 @@ def command(
     report_only: Annotated[bool, typer.Option("--report-only", help="Make nothing: what is lost, and the price.")] = False,
     jobs: Jobs = None,
     max_cost: MaxCost = None,
+    no_claim: NoClaim = False,
     json: JsonOption = False,
 ) -> int:
     run = _Run(shots, to, _named(setting or []), takes, json=json, events=not report_only)
     if report_only:
         run.look(open_project(project, console.warn))
         return run.exit_code
-    options = BuildOptions(jobs=jobs, max_cost=money(max_cost))
+    options = BuildOptions(jobs=jobs, max_cost=money(max_cost), claim=not no_claim)
     code = shown(project, lambda _: run.make(options), json=json, before=run.look)
     run.show()
     return max(code, run.exit_code)

@@ -41,6 +41,10 @@ FailFast: TypeAlias = Annotated[bool, typer.Option("--fail-fast", help="Stop eve
 MaxCost: TypeAlias = Annotated[
     str | None, typer.Option("--max-cost", help="The most that this call may spend, such as `12 USD`.")
 ]
+NoClaim: TypeAlias = Annotated[
+    bool,
+    typer.Option("--no-claim", help="Ask services without a claim in the shared store: two machines may pay for one take."),
+]
 First: TypeAlias = Annotated[
     list[str] | None, typer.Option("--first", help="A shot to make before all others; may be said several times.")
 ]

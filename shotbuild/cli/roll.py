@@ -9,7 +9,7 @@ import typer
 from shotbuild.built import BuildOptions, Built
 from shotbuild.cli import console
 from shotbuild.cli.making import money, shown
-from shotbuild.cli.options import FailFast, Jobs, JsonOption, MaxCost, ProjectOption, Shots
+from shotbuild.cli.options import FailFast, Jobs, JsonOption, MaxCost, NoClaim, ProjectOption, Shots
 from shotbuild.takes.names import shots_meant
 from shotbuild.workspace import Workspace
 
@@ -21,9 +21,10 @@ def command(
     jobs: Jobs = None,
     fail_fast: FailFast = False,
     max_cost: MaxCost = None,
+    no_claim: NoClaim = False,
     json: JsonOption = False,
 ) -> int:
-    options = BuildOptions(jobs=jobs, fail_fast=fail_fast, max_cost=money(max_cost))
+    options = BuildOptions(jobs=jobs, fail_fast=fail_fast, max_cost=money(max_cost), claim=not no_claim)
 
     def roll(workspace: Workspace) -> Built:
         built, takes = workspace.roll(shots_meant(workspace, shots), count, options, threading.Event())

@@ -9,7 +9,7 @@ import typer
 from shotbuild.built import BuildOptions, Built
 from shotbuild.cli import console
 from shotbuild.cli.making import money, shown
-from shotbuild.cli.options import By, Jobs, JsonOption, MaxCost, ProjectOption
+from shotbuild.cli.options import By, Jobs, JsonOption, MaxCost, NoClaim, ProjectOption
 from shotbuild.errors import PlanError, render
 from shotbuild.records import Fields
 from shotbuild.takes.rerun import Reruns, rerun
@@ -37,6 +37,7 @@ def command(
     report: Annotated[bool, typer.Option("--report", help="Sum up what the ledgers say; nothing is made.")] = False,
     jobs: Jobs = None,
     max_cost: MaxCost = None,
+    no_claim: NoClaim = False,
     by: By = None,
     json: JsonOption = False,
 ) -> int:
@@ -46,7 +47,7 @@ def command(
         return _report(open_project(project, console.warn), json=json)
     if not names and not stage:
         raise PlanError("nothing is named", hint="name takes, shots or a sequence, or say --report or --stage")
-    options = BuildOptions(jobs=jobs, max_cost=money(max_cost))
+    options = BuildOptions(jobs=jobs, max_cost=money(max_cost), claim=not no_claim)
     if stage:
         found = rerun(open_project(project, console.warn), names or [], stage, rolls, options)
         return _reruns(found, json=json)

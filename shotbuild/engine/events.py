@@ -21,9 +21,10 @@ class Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """Another build on this project is making the same thing; its result will be used."""
+    """Another build is making the same thing; its result will be used. by: the machine, None = this one."""
 
     step: Step
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

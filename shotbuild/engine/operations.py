@@ -35,6 +35,7 @@ from shotbuild.errors import (
     KeyRefused,
     MediaError,
     Moderated,
+    NeedsPerson,
     OutOfFunds,
     PinGone,
     ProviderError,
@@ -51,8 +52,8 @@ from shotbuild.plan.bind import Wanted
 from shotbuild.providers.interface import Doubt, Finds, Request, Service, State, Status, is_hosted
 from shotbuild.records import Action, ActionResult, Answer, Operation, Price
 
-LOOK_AGAIN = 0.5
-"""Seconds between looks at what another build makes."""
+LOOK_AGAIN, LOOK_ELSEWHERE = 0.5, 15.0
+"""Seconds between looks at what another build makes: here, and on another machine."""
 FIND_PAUSES = (1.0, 4.0, 15.0)
 """Seconds before each look-up of a lost submit: services list what they accepted with some delay."""
 BACK_OFF, LONGEST_BACK_OFF = 2.0, 60.0
@@ -85,15 +86,29 @@ class Line(Http, Protocol):
         ...
 
 
+class Claimed(Protocol):
+    """What another machine asks for. by: what people call it; left: it asked, and is not building any more; until: seconds
+    since 1970, when it lets go unless it says so again."""
+
+    @property
+    def by(self) -> str: ...
+
+    @property
+    def left(self) -> bool: ...
+
+    @property
+    def until(self) -> float: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counter:
     """What the engine needs in order to buy. connect: a line to a service, told before something is paid for; request: what
     an action asks, under a client id; described: the same for a record, whether its files are here or not; verify: reads
     what an action is made from, Errors: BytesLost; receive: a fetched file → its result, checked and in the store;
     lookup: what somebody else made meanwhile; present: are the bytes of a result here; lock: takes an action's lock, None
-    = another build has it; saved: a step as text; record: all that is known of a finished operation, as text, with what
-    the service said of where its output lies; fetching: the folder of outputs under way; stop: was the build stopped;
-    chance: for jitter and ids."""
+    = another build has it; claim: the same among machines that share a store, which gives None when it is ours; saved: a
+    step as text; record: all that is known of a finished operation, as text, with what the service said of where its output
+    lies; fetching: the folder of outputs under way; stop: was the build stopped; chance: for jitter and ids."""
 
     journal: Journal
     build: str
@@ -114,6 +129,7 @@ class Counter:
     clock: Clock
     stop: Callable[[], bool]
     hear: Callable[[Event], None]
+    claim: Callable[[Wanted], Claimed | None] | None = None
     chance: random.Random = field(default_factory=random.Random)
 
 
@@ -339,19 +355,29 @@ class Operations:
         """Until it is ours alone, with a place in the lane if it has to be asked for. Gives what others made meanwhile."""
         counter, wanted = self._counter, purchase.wanted
         yield Do(counter.bring, wanted)
-        under_way, told = (yield Do(counter.journal.open, wanted.key)) is not None, False
+        under_way, told, claim = (yield Do(counter.journal.open, wanted.key)) is not None, False, counter.claim
         while True:
             if not under_way and not purchase.inside:
                 yield from self._entered(purchase)
             purchase.lock = counter.lock(wanted.key)
             result = counter.lookup(wanted)
-            if result is not None or purchase.lock is not None:
+            if result is not None or (purchase.lock is not None and claim is None):
                 return result
+            claimed: Claimed | None = None
+            if purchase.lock is not None and claim is not None:
+                claimed = yield Do(claim, wanted)
+                if claimed is None or under_way:
+                    # Who had it before may have been done just before it was ours.
+                    return counter.lookup(wanted)
+                purchase.lock.release()
+                purchase.lock = None
             self._leave(purchase)
+            if claimed is not None and claimed.left:
+                raise left_elsewhere(wanted, claimed)
             if not told:
-                counter.hear(Waiting(step=wanted.step))
+                counter.hear(Waiting(step=wanted.step, by=None if claimed is None else claimed.by))
                 told = True
-            yield Pause(LOOK_AGAIN)
+            yield Pause(LOOK_AGAIN if claimed is None else LOOK_ELSEWHERE)
 
     def _entered(self, purchase: Purchase, *, again: bool = False) -> Generator[Do | Pause | Entrance, Any, None]:
         """Waits for a place in the lane. Errors: what closed the lane."""
@@ -756,6 +782,16 @@ class Operations:
     def _back_off(self, failures: int) -> float:
         most: float = min(LONGEST_BACK_OFF, BACK_OFF * 2 ** (failures - 1))
         return most * self._counter.chance.uniform(0.5, 1.0)
+
+
+def left_elsewhere(wanted: Wanted, claimed: Claimed) -> NeedsPerson:
+    until = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(claimed.until))
+    return NeedsPerson(
+        f"{wanted.step.name} was asked for on {claimed.by}, and what came of it is not in the shared store",
+        location=wanted.step.location,
+        cause=f"a build there ended before it was done, or could not share it; it is kept for that machine until {until}",
+        hint="build on that machine once more; `--no-claim` asks for it here as well, and pays for it again",
+    )
 
 
 def unknown(entry: Entry) -> FateUnknown:

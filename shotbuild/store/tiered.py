@@ -68,8 +68,9 @@ class TieredBlobs:
         return self.local.adopt(file, settled=settled)
 
     def settle(self, digests: Iterable[Digest]) -> None:
-        # What another machine made is durable where it lies.
-        self.local.settle([digest for digest in digests if self.local.has(digest)])
+        # What lies in the shared store alone is durable there.
+        shared = self._shared()
+        self.local.settle([each for each in digests if shared is None or self.local.has(each) or not shared.has(each)])
 
     def copy_in(self, file: Path) -> Digest:
         return self.local.copy_in(file)

@@ -20,7 +20,7 @@ from shotbuild.digest import of_text
 from shotbuild.engine.events import Event
 from shotbuild.engine.journal import Cap, Journal
 from shotbuild.engine.lanes import LaneRules
-from shotbuild.engine.operations import Bought, Counter, Operations, Purchase
+from shotbuild.engine.operations import Bought, Claimed, Counter, Operations, Purchase
 from shotbuild.engine.saved import saved
 from shotbuild.engine.terms import Terms
 from shotbuild.errors import FateUnknown, Location, ProviderError, ProviderUnavailable, RateLimited, VendorFault
@@ -400,6 +400,7 @@ class Desk:
     held: set[str] = field(default_factory=set)
     stopped: bool = False
     missing: bool = False
+    claim: Callable[[Wanted], Claimed | None] | None = None
     open_journal: Callable[..., Journal] = Journal
     journal: Journal = field(init=False)
     ended: "SimpleQueue[Future[Any]]" = field(init=False)
@@ -477,6 +478,7 @@ class Desk:
             lookup=lambda want: self.kept.get(want.key),
             present=lambda result: not self.missing,
             lock=lambda key: None if key in self.held else _Lock(self.held, key),
+            claim=self.claim,
             price=lambda want, asked: Price(amount=self.price(want.step.shots[0]), currency="USD", exact=True),
             saved=saved,
             record=record_of,
