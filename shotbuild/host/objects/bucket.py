@@ -7,9 +7,7 @@ a refusal may mean our own first try.
 
 import os
 import re
-import secrets
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,6 +23,7 @@ from shotbuild.host.objects.credentials import AZURE, GCS, HINTS, S3, Credential
 from shotbuild.host.objects.interface import Found, Objects
 from shotbuild.host.objects.layout import key_of, laid_out
 from shotbuild.host.objects.patience import Failing, Patience, repeated
+from shotbuild.host.objects.probe import lets_one_win
 from shotbuild.records import Digest
 
 MISSING: ImportError | None = None
@@ -43,7 +42,6 @@ MOST_PARTS = 9_000
 """Amazon takes 10,000."""
 CHUNK = 1 << 20
 TRIES = 4
-RACERS = 8
 NOWHERE = "nothing-lies-here"
 """A prefix below which there is nothing: listing it says whether there is a bucket."""
 HIDDEN = "•••"
@@ -110,7 +108,7 @@ class BucketObjects:
     def __init__(self, doors: Doors, cloud: str, *, shown: str, credentials: Credentials, patience: Patience) -> None:
         self._doors, self._cloud = doors, cloud
         self._credentials, self._patience = credentials, patience
-        self._there = False
+        self._there, self._conditional = False, True
         self.shown = shown
 
     def size(self, key: str) -> int | None:
@@ -187,20 +185,12 @@ class BucketObjects:
             # A try that nobody answered may have been the one that put it there.
             return asked_before and self.size(key) == len(content) and self.read(key, len(content)) == content
         except _Unknown:
+            self._conditional = False
             return self._looked_first(key, content)
 
     def exclusive(self) -> bool:
-        folder = f"probe/{secrets.token_hex(16)}"
-        keys = [f"{folder}/first", f"{folder}/race"]
-        try:
-            if not self.create(keys[0], b"1") or self.create(keys[0], b"2") or self.read(keys[0], 1) != b"1":
-                return False
-            with ThreadPoolExecutor(RACERS) as threads:
-                won = list(threads.map(lambda racer: self.create(keys[1], b"%d" % racer), range(RACERS)))
-            return won.count(True) == 1 and self.read(keys[1], 1) == b"%d" % won.index(True)
-        finally:
-            for key in keys:
-                self._cleared(key)
+        # Where it is only looked for first, a race may end well by luck.
+        return lets_one_win(self) and self._conditional
 
     def each(self, kind: str) -> Iterator[Found]:
         yield from sorted(repeated(lambda: self._listed(kind), self._patience), key=lambda each: each.key)
@@ -270,12 +260,6 @@ class BucketObjects:
         except (Failing, StoreError):
             return
         self._there = True
-
-    def _cleared(self, key: str) -> None:
-        try:
-            self.remove(key)
-        except StoreError:
-            pass  # who may put need not be allowed to take away
 
     def _told(self) -> Any:
         return _told(self.shown, self._credentials, self._cloud)
