@@ -4,7 +4,7 @@ import secrets
 import string
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,10 @@ from tests.servers.program import Served
 from tests.servers.radosgw import radosgw_running
 from tests.servers.swift import swift_running
 
-SHORT = Patience(answer=1, whole=2, unreached=0.3, silence=1, taken=3, first=0.02, longest=0.1)
+SHORT = Patience(answer=0.4, whole=0.4, unreached=0.1, silence=0.4, taken=1, first=0.02, longest=0.1, cuts=2)
+"""For what never comes: tests are not to wait for it."""
+LONG = Patience(answer=20, whole=60, silence=20, first=0.01, longest=0.05)
+"""For what comes in the end, on a machine that has other things to do."""
 Start = Callable[[Path], AbstractContextManager[Served]]
 
 
@@ -111,6 +114,3 @@ def own_kind() -> str:
 def proxy(started: Shared) -> Iterator[Faulty]:
     with faulty_before(started.served.web) as faulty:
         yield faulty
-
-
-__all__ = ["KINDS", "SHORT", "Kind", "Shared", "params", "replace"]
