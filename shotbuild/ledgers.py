@@ -5,8 +5,8 @@ A shot that moved has its history in two files: the one of its old name, which n
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -16,6 +16,7 @@ from threading import Lock
 from shotbuild.digest import asked_of
 from shotbuild.engine.done import Done
 from shotbuild.errors import Location, SpecError, StoreError
+from shotbuild.frozen import is_frozen, refuse_frozen
 from shotbuild.host import files
 from shotbuild.host.memory import stamp_of
 from shotbuild.plan.bind import Wanted
@@ -92,6 +93,8 @@ class Ledgers:
         self._unsettled: list[Path] = []
         self._settling = Lock()
         self._any_moved = False
+        self.held = is_frozen()
+        """Whether the takes of a build are entered nowhere."""
         self.wrote: dict[str, list[int]] = {}
         """The files that were written to here → their stamps then."""
 
@@ -162,6 +165,11 @@ class Ledgers:
         state = self.of(shot)
         if _knows(state, done, video):
             return
+        if self.held:
+            self._warn(
+                f"{ledger_file(shot)} has no line of {done.step.name}, which is in the store; a frozen build writes none"
+            )
+            return
         if any(take.action == done.key for take in state.takes):
             self._warn(f"{done.step.name} came out with other bytes than the take that {ledger_file(shot)} has of it")
         self._append(
@@ -171,6 +179,15 @@ class Ledgers:
             "make it writable and build again: the take is kept, and is entered then",
             settled=settled,
         )
+
+    @contextmanager
+    def closed(self) -> Iterator[None]:
+        """Around a frozen build: takes that it finds in the store are entered nowhere."""
+        before, self.held = self.held, True
+        try:
+            yield
+        finally:
+            self.held = before
 
     def settle(self) -> None:
         """Makes what was entered durable, many takes at once; may be called in other threads. Errors: StoreError."""
@@ -361,7 +378,9 @@ class Ledgers:
     def _append(
         self, shot: str, line: Callable[[ShotState], str | None], lost: str, hint: str, *, settled: bool = True
     ) -> None:
-        """line: what to write, as the ledger stands when nobody else may write it; None = nothing."""
+        """line: what to write, as the ledger stands when nobody else may write it; None = nothing. Errors: GateError where
+        the environment says frozen."""
+        refuse_frozen(f"{ledger_file(shot)} would be written")
         try:
             with files.locked(self._locks / f"ledger-{shot}.lock"):
                 self._forget(shot)

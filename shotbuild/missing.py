@@ -1,6 +1,6 @@
-"""Bytes that are not in the store and are not made anew: a person chose them, or they were paid for."""
+"""What is not in the store and is not made: bytes that a person chose or that were paid for, and takes in a frozen build."""
 
-from shotbuild.errors import StoreError
+from shotbuild.errors import GateError, StoreError
 from shotbuild.plan.bind import Wanted
 from shotbuild.plan.graph import Plan
 from shotbuild.plan.shoot import CHOOSE
@@ -43,4 +43,15 @@ def bytes_missing(plan: Plan, step: Step, blobs: TieredBlobs) -> StoreError | No
         cause=f"{take.name}, sha256 {take.video.sha256}, {take.video.size} bytes, {choice.how} by {people}",
         hint=f"bring them from a copy of the store with `shotbuild store check --from FOLDER`; only if there is none, "
         f"`shotbuild reopen {choice.shot}` lets another take stand for the shot",
+    )
+
+
+def frozen_missing(step: Step) -> GateError | None:
+    """For a step that asks a provider, of which nothing was made, in a frozen build."""
+    if step.use is None:
+        return None
+    return GateError(
+        f"{step.name} is missing, and a frozen build generates nothing",
+        location=step.location,
+        hint="build without --frozen where generating is allowed, then commit the ledger and share the store",
     )

@@ -23,10 +23,11 @@ from shotbuild.engine.estimate import Bill, bill, check_budget
 from shotbuild.engine.events import Event, Warned
 from shotbuild.engine.journal import Cap, Entry
 from shotbuild.engine.terms import barred
-from shotbuild.errors import BytesLost, PlanError, ShotbuildError, SpecError, SpecErrors
+from shotbuild.errors import BytesLost, GateError, PlanError, ShotbuildError, SpecError, SpecErrors
+from shotbuild.frozen import is_frozen, refuse_frozen
 from shotbuild.host import git
 from shotbuild.media.profiles import CAPPABLE, chunked, mezzanine
-from shotbuild.missing import bytes_missing, paid_missing
+from shotbuild.missing import bytes_missing, frozen_missing, paid_missing
 from shotbuild.plan.choose import Choice
 from shotbuild.plan.expand import choose_all, expand
 from shotbuild.plan.forecast import CACHED, Forecast, forecast
@@ -59,6 +60,7 @@ from shotbuild.rooms import Rooms
 from shotbuild.spec import load as spec
 from shotbuild.spec.events import request_of, whole
 from shotbuild.spec.ledger import ledger_file
+from shotbuild.spec.lockfile import FILE as LOCK_FILE
 from shotbuild.spec.lockfile import differences
 from shotbuild.spec.tree import PROJECT_FILE, find_root
 from shotbuild.stages.effects import EFFECTS
@@ -76,7 +78,8 @@ class PlannedBuild:
     """What a build would do. lines: every step, in order; prices: of the steps that would ask a provider; under_way: of
     those that a service is making already, step → what it is known by; caps: the limits that hold, with what counts against
     them; choices: what stands for each shot that it needs; whole: deliverables whose picture is encoded in one go, each with
-    whether its codec could be held below a cap segment by segment."""
+    whether its codec could be held below a cap segment by segment; stops: what a build will stop at; held: what a frozen one
+    stops at besides, when that was asked."""
 
     lines: tuple[Forecast, ...]
     prices: dict[str, Price]
@@ -86,10 +89,21 @@ class PlannedBuild:
     links: tuple[Link, ...]
     choices: tuple[Choice, ...]
     whole: tuple[tuple[str, bool], ...] = ()
+    stops: tuple[ShotbuildError, ...] = ()
+    held: tuple[ShotbuildError, ...] = ()
 
     @property
     def to_run(self) -> tuple[Forecast, ...]:
         return tuple(line for line in self.lines if line.state != CACHED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Earlier:
+    """The project as it was at a Git revision. texts: step → its recipe and what it reads, as text."""
+
+    project: Project
+    plan: Plan
+    texts: Mapping[str, str]
 
 
 class Workspace:
@@ -121,6 +135,7 @@ class Workspace:
         self._offered = offered
         self._ahead: Ahead | None = None
         self._supposed = False
+        self._frozen = is_frozen()
 
     @cached_property
     def registry(self) -> Registry:
@@ -234,13 +249,15 @@ class Workspace:
         if shot is not None and git.merge_driver(self.rooms.root, ledger_file(shot)) not in (None, "union"):
             self.rooms.warn("Git does not merge ledgers line by line yet: add `takes/*.jsonl merge=union` to .gitattributes")
 
-    def plan(self, targets: Sequence[str] = ()) -> PlannedBuild:
-        """What `build` with the same targets would do, step by step; nothing is made. Says how the lock differs."""
+    def plan(self, targets: Sequence[str] = (), *, frozen: bool = False) -> PlannedBuild:
+        """What `build` with the same targets would do, step by step; nothing is made. Says how the lock differs. frozen:
+        looks at what a frozen build would stop at, too."""
         for sentence in self.lock(look=False)[1]:
             self.rooms.warn(sentence)
         for name in self.casting.own.keys() - self._locked.keys():
             self.rooms.warn(f"{name} is not in the lock yet: a build, or `shotbuild lock --update`, looks at it and pins it")
-        return self._planned(self._wanted(targets))
+        planned = self._planned(self._wanted(targets))
+        return replace(planned, held=self._held(planned.lines)) if frozen or self._frozen else planned
 
     def plan_rolls(self, more: Mapping[str, int]) -> PlannedBuild:
         """What `roll_each` with the same numbers would do; nothing is made."""
@@ -249,7 +266,7 @@ class Workspace:
     def _planned(self, plan: Plan) -> PlannedBuild:
         _refuse(disputed(self._choices(plan)))
         lines = self._forecast(plan)
-        self._foretell(plan, lines)
+        stops = self._foretell(plan, lines)
         under_way = self._under_way(lines)
         prices = {step.name: self.casting.price(step) for step in self._unpaid(lines, under_way)}
         self.rooms.memory.save()
@@ -264,6 +281,7 @@ class Workspace:
             links=plan.links,
             choices=self._choices(plan),
             whole=self._encoded_whole(plan),
+            stops=stops,
         )
 
     def _encoded_whole(self, plan: Plan) -> tuple[tuple[str, bool], ...]:
@@ -280,15 +298,19 @@ class Workspace:
         return {name: asked[key] for name, key in bound if key in asked}
 
     def _unpaid(self, lines: Iterable[Forecast], under_way: Mapping[str, Entry]) -> list[Step]:
-        asking = [line for line in lines if line.step.use and line.state != CACHED and line.step.name not in under_way]
         return [
             line.step
-            for line in asking
-            if not any(paid_missing(each, self.rooms) for each in line.wanted)
+            for line in self._to_ask(lines)
+            if line.step.name not in under_way
+            and not any(paid_missing(each, self.rooms) for each in line.wanted)
             and self._barred(line) is None
-            # What it continues is not here, and the ledger has it: it is found when that is brought.
-            and not (not line.wanted and self.rooms.ledgers.expected(line.step))
         ]
+
+    def _to_ask(self, lines: Iterable[Forecast]) -> list[Forecast]:
+        """The steps of which nothing was made, and that ask a provider."""
+        asking = [line for line in lines if line.step.use and line.state != CACHED]
+        # What it continues is not here, and the ledger has it: it is found when that is brought.
+        return [line for line in asking if line.wanted or not self.rooms.ledgers.expected(line.step)]
 
     def _caps(self, max_cost: Money | None) -> tuple[Cap, ...]:
         """The limits that hold, each with all that counts against it."""
@@ -296,8 +318,8 @@ class Workspace:
         caps: tuple[Cap, ...] = caps_of(self.project, self.rooms.ledgers, self.rooms.journal, max_cost, build="")
         return tuple(replace(cap, spent=self.rooms.journal.owed(cap)) for cap in caps)
 
-    def _foretell(self, plan: Plan, lines: Sequence[Forecast]) -> None:
-        """Says what will stop a build of this plan."""
+    def _foretell(self, plan: Plan, lines: Sequence[Forecast]) -> tuple[ShotbuildError, ...]:
+        """Says, and gives, what will stop a build of this plan."""
         unmade = frozenset(line.step.name for line in lines if line.state != CACHED)
         stop = too_many(plan.steps, self.rooms.ledgers.of, self.project.budget.takes_per_shot, lambda: unmade)
         missing: list[ShotbuildError | None] = [
@@ -305,9 +327,21 @@ class Workspace:
         ]
         missing += [paid_missing(each, self.rooms) for line in lines for each in line.wanted]
         missing += [self._barred(line) for line in lines if line.state != CACHED]
-        for error in (stop, *missing):
-            if error is not None:
-                self.rooms.warn(f"a build will stop here: {error.message}" + (f" ({error.cause})" if error.cause else ""))
+        stops = tuple(error for error in (stop, *missing) if error is not None)
+        for error in stops:
+            self.rooms.warn(f"a build will stop here: {error.message}" + (f" ({error.cause})" if error.cause else ""))
+        return stops
+
+    def _held(self, lines: Sequence[Forecast]) -> tuple[ShotbuildError, ...]:
+        """What a frozen build stops at, and another one does not: the lock, and takes that are still to be made."""
+        found: list[ShotbuildError] = []
+        hold_lock = load("shotbuild.making:hold_lock", "the lock")
+        try:
+            hold_lock(self.rooms, self.casting.resolved(self.rooms.tools(self.project)), "a frozen build")
+        except GateError as error:
+            found.append(error)
+        found += [each for line in self._to_ask(lines) if (each := frozen_missing(line.step)) is not None]
+        return tuple(found)
 
     def _barred(self, line: Forecast) -> ShotbuildError | None:
         """Why a service is not asked for a step any more; None when it has a fallback, which may be."""
@@ -323,6 +357,7 @@ class Workspace:
         cancel: threading.Event | None = None,
     ) -> Built:
         """Makes what is missing and puts the results into out/. No targets = everything."""
+        options = self._allowed(options)
         self._pin_own(options)
         return self._build(self._wanted(targets), options, cancel)
 
@@ -344,6 +379,7 @@ class Workspace:
 
         Errors: GateError with `options.strict`, when a take in them lacks an approval or a pin is not that of the lock.
         """
+        options = self._allowed(options)
         if to is not None:
             check_folder(to, self.rooms.root)  # before anything is made, and paid for
         self._pin_own(options)
@@ -433,6 +469,7 @@ class Workspace:
         self, more: Mapping[str, int], options: BuildOptions = DEFAULTS, cancel: threading.Event | None = None
     ) -> tuple[Built, tuple[Take, ...]]:
         """As `roll`. more: shot → how many more takes of it."""
+        options = self._allowed(options)
         self._pin_own(options)
         plan = self.rolls(more)
         before = {take.id for shot in more for take in self.rooms.ledgers.of(shot).takes}
@@ -506,6 +543,7 @@ class Workspace:
         now = casting.resolved(self.rooms.tools(self.project))
         locked = self.rooms.read_lock()
         if update:
+            refuse_frozen(f"{LOCK_FILE} would be written")
             self.rooms.write_lock(now)
         return now, differences(locked, now) if locked is not None else ()
 
@@ -548,6 +586,15 @@ class Workspace:
         with self._at(revision) as (_, plan):
             return plan.chosen
 
+    def earlier(self, revision: str) -> Earlier:
+        """The project as it was at a Git revision. Errors: PlanError."""
+        with self._at(revision) as (before, plan):
+            return Earlier(project=before.project, plan=plan, texts=before.texts(plan.steps))
+
+    def texts(self, steps: Iterable[Step]) -> dict[str, str]:
+        """Steps by name → recipe and what it reads, as text: source files by their bytes, other steps by name."""
+        return {step.name: _text(step, self.rooms.source) for step in steps}
+
     @contextmanager
     def _at(self, revision: str) -> "Iterator[tuple[Workspace, Plan]]":
         ffmpeg = self._ffmpeg  # mistakes in today's specs are told as such
@@ -561,9 +608,8 @@ class Workspace:
 
     def _changed_since(self, revision: str) -> frozenset[str]:
         """The steps whose recipe, inputs or source bytes are not those of a Git revision."""
-        with self._at(revision) as (before, plan):
-            texts = {step.name: _text(step, before.rooms.source) for step in plan.steps}
-        return frozenset(step.name for step in self.whole.steps if texts.get(step.name) != _text(step, self.rooms.source))
+        texts = self.earlier(revision).texts
+        return frozenset(name for name, text in self.texts(self.whole.steps).items() if texts.get(name) != text)
 
     # --- generators of one's own --------------------------------------------------------------------------------------
 
@@ -613,6 +659,7 @@ class Workspace:
     def early(self, options: BuildOptions, cancel: threading.Event, *, deliver: bool = False) -> Iterator[None]:
         """Around a build, or a delivery, of everything, from before the project is loaded: where only few shots were edited
         since the last one, their takes are begun while the rest is looked at. cancel: that of the build."""
+        options = self._allowed(options)
         if options.generates and not options.strict and not options.first and self._offered is None:
             with suppress(ShotbuildError):  # who loads all of it tells what is wrong
                 self._ahead = self._begun(options, cancel, deliver=deliver)
@@ -638,7 +685,18 @@ class Workspace:
         )
         return ahead
 
+    def _allowed(self, options: BuildOptions) -> BuildOptions:
+        """How to build where the environment may say that nothing is made."""
+        return replace(options, frozen=True) if self._frozen else options
+
     def _build(self, plan: Plan, options: BuildOptions, cancel: threading.Event | None) -> Built:
+        options = self._allowed(options)
+        if options.frozen:
+            with self.rooms.ledgers.closed():
+                return self._run(plan, options, cancel)
+        return self._run(plan, options, cancel)
+
+    def _run(self, plan: Plan, options: BuildOptions, cancel: threading.Event | None) -> Built:
         plan = first(plan, options.first)
         _refuse(disputed(self._choices(plan)))
         if options.generates:

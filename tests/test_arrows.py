@@ -14,6 +14,7 @@ PROJECT = (
     "sharing",
     "claiming",
     "worker",
+    "frozen",
     "ledgers",
     "rooms",
     "casting",
@@ -42,7 +43,7 @@ RANKS = (
     ("engine",),
     ("plugins",),
     PROJECT,
-    ("takes", "keeping", "paying"),
+    ("takes", "keeping", "paying", "ci"),
     ("cli",),
     ("testing",),
 )

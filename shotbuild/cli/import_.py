@@ -9,6 +9,7 @@ from shotbuild.cli import console
 from shotbuild.cli.options import By, JsonOption, ProjectOption
 from shotbuild.digest import canonical
 from shotbuild.errors import PlanError
+from shotbuild.frozen import refuse_frozen
 from shotbuild.spec.events import written
 from shotbuild.takes.adopt import Adopted, adopt
 from shotbuild.takes.frames import Brought, adopt_frames
@@ -34,6 +35,7 @@ def command(
     by: By = None,
     json: JsonOption = False,
 ) -> int:
+    refuse_frozen("`import` writes a ledger")
     workspace = open_project(project, console.warn)
     brought = None
     if file.is_dir():

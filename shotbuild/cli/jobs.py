@@ -14,6 +14,7 @@ from shotbuild.cli.columns import for_how_long, table, wrapped
 from shotbuild.cli.options import JsonOption, ProjectOption
 from shotbuild.engine.journal import Entry, Phase
 from shotbuild.errors import PlanError, ProviderError, ShotbuildError, nearest
+from shotbuild.frozen import refuse_frozen
 from shotbuild.paying.cancel import Cancelled, cancel, refuse
 from shotbuild.paying.named import (
     age,
@@ -64,6 +65,7 @@ def command(
         if verb == SHOW and len(names) == 1:
             return _show(workspace, names[0], json=json)
         if verb == CANCEL and names:
+            refuse_frozen("`jobs cancel` asks services to end what they make")
             return _cancel(workspace, names, json=json)
     if verb in (SHOW, CANCEL):
         wanted = "one operation" if verb == SHOW else "at least one operation"

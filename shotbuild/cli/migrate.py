@@ -15,7 +15,7 @@ from shotbuild.cli import console
 from shotbuild.cli.choices import INDENT, sentence
 from shotbuild.cli.columns import table
 from shotbuild.cli.making import money, shown
-from shotbuild.cli.options import Jobs, JsonOption, MaxCost, NoClaim, ProjectOption, Shots
+from shotbuild.cli.options import Frozen, Jobs, JsonOption, MaxCost, NoClaim, ProjectOption, Shots
 from shotbuild.cli.plan import price_content, price_text
 from shotbuild.errors import GateError, PlanError
 from shotbuild.plan.choose import APPROVED, PICKED
@@ -41,6 +41,7 @@ def command(
     takes: Annotated[int, typer.Option("--takes", "-n", min=1, max=1000, help="How many of each shot are wanted.")] = 1,
     report_only: Annotated[bool, typer.Option("--report-only", help="Make nothing: what is lost, and the price.")] = False,
     jobs: Jobs = None,
+    frozen: Frozen = False,
     max_cost: MaxCost = None,
     no_claim: NoClaim = False,
     json: JsonOption = False,
@@ -49,7 +50,7 @@ def command(
     if report_only:
         run.look(open_project(project, console.warn))
         return run.exit_code
-    options = BuildOptions(jobs=jobs, max_cost=money(max_cost), claim=not no_claim)
+    options = BuildOptions(jobs=jobs, max_cost=money(max_cost), claim=not no_claim, frozen=frozen)
     code = shown(project, lambda _: run.make(options), json=json, before=run.look)
     run.show()
     return max(code, run.exit_code)

@@ -13,6 +13,7 @@ from shotbuild.cli.making import terminable
 from shotbuild.cli.options import JsonOption, ProjectOption
 from shotbuild.engine.journal import Entry, Phase
 from shotbuild.errors import NeedsPerson, PlanError, nearest
+from shotbuild.frozen import refuse_frozen
 from shotbuild.paying.cancel import service_of
 from shotbuild.paying.collect import Collected, Fate
 from shotbuild.paying.named import content, entry_named, exact_text, money, prompt_of, seconds_of
@@ -51,6 +52,7 @@ def command(
 ) -> int:
     verb, names = (words[0], words[1:]) if words else ("", [])
     _check_words(verb, names, unchecked=unchecked, unpaid=unpaid)
+    refuse_frozen("`recover` asks services, and enters their takes")
     workspace = open_project(project, console.warn)
     with closing(workspace.rooms.journal), closing(Lines()) as lines, terminable():
         if not verb:

@@ -9,8 +9,9 @@ import typer
 from shotbuild.built import BuildOptions, Built
 from shotbuild.cli import console
 from shotbuild.cli.making import money, shown
-from shotbuild.cli.options import By, Jobs, JsonOption, MaxCost, NoClaim, ProjectOption
-from shotbuild.errors import PlanError, render
+from shotbuild.cli.options import By, Frozen, Jobs, JsonOption, MaxCost, NoClaim, ProjectOption
+from shotbuild.errors import GateError, PlanError, render
+from shotbuild.frozen import is_frozen
 from shotbuild.records import Fields
 from shotbuild.takes.rerun import Reruns, rerun
 from shotbuild.takes.verify import Chance, Rate, Verified, chances, rates, verify, wilson
@@ -36,6 +37,7 @@ def command(
     ] = None,
     report: Annotated[bool, typer.Option("--report", help="Sum up what the ledgers say; nothing is made.")] = False,
     jobs: Jobs = None,
+    frozen: Frozen = False,
     max_cost: MaxCost = None,
     no_claim: NoClaim = False,
     by: By = None,
@@ -47,10 +49,15 @@ def command(
         return _report(open_project(project, console.warn), json=json)
     if not names and not stage:
         raise PlanError("nothing is named", hint="name takes, shots or a sequence, or say --report or --stage")
-    options = BuildOptions(jobs=jobs, max_cost=money(max_cost), claim=not no_claim)
+    options = BuildOptions(jobs=jobs, max_cost=money(max_cost), claim=not no_claim, frozen=frozen)
     if stage:
         found = rerun(open_project(project, console.warn), names or [], stage, rolls, options)
         return _reruns(found, json=json)
+    if frozen or is_frozen():
+        raise GateError(
+            "verify makes takes again, and a frozen call generates nothing",
+            hint="`--report` sums up what was verified; `--stage all` runs what asks nobody again",
+        )
 
     def work(workspace: Workspace) -> Built:
         built, verified = verify(workspace, names or [], rolls, options, threading.Event(), by=by)
