@@ -4,6 +4,7 @@ import functools
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -13,9 +14,11 @@ import typer
 from typer.main import get_command
 
 from shotbuild import __version__
+from shotbuild.ci import github
 from shotbuild.cli import console
 from shotbuild.cli.words import Command
 from shotbuild.errors import ShotbuildError
+from shotbuild.spec.tree import find_root
 
 DO, SEE, START, DECIDE, KEEP = "Make", "See", "Start and check", "Takes and decisions", "Keep"
 PAY = "Services and money"
@@ -147,6 +150,7 @@ def _code_of(call: Callable[[], int], project: Path | None) -> int:
         return call()
     except ShotbuildError as error:
         console.error(error, project)
+        _tell_github(error, project)
         return error.exit_code
     except KeyboardInterrupt:
         console.err("interrupted; the next build resumes where this one stopped")
@@ -163,3 +167,11 @@ def _code_of(call: Callable[[], int], project: Path | None) -> int:
         console.err(f"error: this is a bug in shotbuild\ncause: {traceback.format_exc().strip().splitlines()[-1]}")
         console.err(f"\nhint: please report it with the log: {log}")
         return 70
+
+
+def _tell_github(error: ShotbuildError, project: Path | None) -> None:
+    """The same beside the lines of a pull request, and in the summary of the step."""
+    if github.runs_here():
+        console.annotate(github.ERROR, [error], find_root(project or Path()))
+        with suppress(OSError):  # the error was told
+            github.summarize(import_module("shotbuild.ci.pages").error_page(" ".join(["shotbuild", *sys.argv[1:2]]), error))

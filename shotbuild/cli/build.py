@@ -5,7 +5,7 @@ from pathlib import Path
 
 from shotbuild.built import BuildOptions, Built
 from shotbuild.cli.making import money, shown
-from shotbuild.cli.options import FailFast, First, Frozen, Jobs, JsonOption, MaxCost, NoClaim, ProjectOption, Targets
+from shotbuild.cli.options import FailFast, First, Frozen, Jobs, JsonOption, Junit, MaxCost, NoClaim, ProjectOption, Targets
 from shotbuild.workspace import Workspace
 
 
@@ -18,6 +18,7 @@ def command(
     max_cost: MaxCost = None,
     no_claim: NoClaim = False,
     first: First = None,
+    junit: Junit = None,
     json: JsonOption = False,
 ) -> int:
     options = BuildOptions(
@@ -29,4 +30,5 @@ def command(
         return workspace.build(targets or [], options, cancel)
 
     everything = not targets
-    return shown(project, work, json=json, early=(lambda each: each.early(options, cancel)) if everything else None)
+    early = (lambda each: each.early(options, cancel)) if everything else None
+    return shown(project, work, json=json, junit=junit, early=early)

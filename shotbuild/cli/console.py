@@ -4,9 +4,10 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from shotbuild.ci import github
 from shotbuild.engine.events import Warned
 from shotbuild.errors import ShotbuildError, SpecErrors, printable, render
 from shotbuild.spec.tree import find_root, read_line
@@ -36,8 +37,8 @@ def open_streams() -> None:
 
 
 def out(text: str) -> None:
-    """Text of any origin: what would steer a terminal is shown as an escape."""
-    print(printable(text))
+    """Text of any origin: what would steer a terminal, or a runner that reads the log, is shown as an escape."""
+    print(_harmless(text))
 
 
 def table_file(text: str) -> None:
@@ -50,19 +51,31 @@ def table_file(text: str) -> None:
     sys.stdout.buffer.flush()
 
 
+def markdown(text: str) -> None:
+    """A page of ours, in which whatever is foreign was made harmless; its lines are for another program."""
+    print(text, end="")
+
+
 def err(text: str) -> None:
-    print(printable(text), file=sys.stderr)
+    print(_harmless(text), file=sys.stderr)
+
+
+def annotate(kind: str, problems: Iterable[ShotbuildError], root: Path) -> None:
+    """Where GitHub reads the log, shows errors or warnings beside the lines that they are about. stderr: that is no data."""
+    if github.runs_here():
+        for text in github.annotations(kind, problems, root):
+            print(text, file=sys.stderr)
 
 
 def document(command: str, content: dict[str, object]) -> None:
     """One JSON document of a reading command. command: gives the schema's name; its number is 1."""
-    print(json.dumps({"schema": f"shotbuild/{command}/1"} | content, ensure_ascii=False, indent=2))
+    print(_json({"schema": f"shotbuild/{command}/1"} | content, indent=2))
 
 
 def line(content: dict[str, object]) -> None:
     """One JSON event, sent at once. A reader that went away does not stop what is told of."""
     try:
-        print(json.dumps(content, ensure_ascii=False), flush=True)
+        print(_json(content), flush=True)
     except BrokenPipeError:
         drop_stdout()
 
@@ -114,6 +127,17 @@ def write_log(text: str, project: Path | None) -> Path:
     path = folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
     path.write_text(text)
     return path
+
+
+def _harmless(text: str) -> str:
+    shown = printable(text)
+    return github.harmless(shown) if github.runs_here() else shown
+
+
+def _json(content: dict[str, object], indent: int | None = None) -> str:
+    text = json.dumps(content, ensure_ascii=False, indent=indent)
+    # The older form of a command to GitHub's runner is one anywhere in a line. It can only stand within a text.
+    return text.replace("##[", "#\\u0023[") if github.runs_here() else text
 
 
 def _plain(text: str) -> str:

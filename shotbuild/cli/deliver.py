@@ -15,6 +15,7 @@ from shotbuild.cli.options import (
     Frozen,
     Jobs,
     JsonOption,
+    Junit,
     MaxCost,
     NoClaim,
     Only,
@@ -42,6 +43,7 @@ def command(
     max_cost: MaxCost = None,
     no_claim: NoClaim = False,
     first: First = None,
+    junit: Junit = None,
     json: JsonOption = False,
 ) -> int:
     options = BuildOptions(
@@ -65,7 +67,7 @@ def command(
 
     everything = not (targets or only or to)
     early = (lambda each: each.early(options, cancel, deliver=True)) if everything else None
-    code = shown(project, work, json=json, early=early)
+    code = shown(project, work, json=json, junit=junit, early=early)
     for built in ended:
         if not json:
             _tell(built, project, to)

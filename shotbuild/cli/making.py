@@ -1,4 +1,4 @@
-"""What commands that make something share: a display, signals, the summary."""
+"""What commands that make something share: a display, signals, the summary, and what continuous integration gets of it."""
 
 import gc
 import signal
@@ -12,11 +12,14 @@ from types import FrameType
 
 from shotbuild import uptodate
 from shotbuild.built import Built
+from shotbuild.ci import github, pages
+from shotbuild.ci.junit import Heard, xml
 from shotbuild.cli import console
 from shotbuild.cli.display import Display, JsonLines, Plain, summary_json, summary_text
 from shotbuild.engine.estimate import bill
 from shotbuild.engine.events import Event, Started, Warned
 from shotbuild.errors import PlanError, ShotbuildError, printable
+from shotbuild.host import files
 from shotbuild.rooms import HIDDEN
 from shotbuild.units import Money, parse_money
 from shotbuild.workspace import Workspace, open_project
@@ -31,12 +34,15 @@ def shown(
     json: bool,
     early: Callable[[Workspace], AbstractContextManager[None]] | None = None,
     before: Callable[[Workspace], None] = lambda _: None,
+    junit: Path | None = None,
 ) -> int:
     """Opens the project, shows what is made of it as it goes, sums it up; gives the exit code. early: `Workspace.early`,
-    where everything is meant; before: says what is to come, before anything is drawn."""
+    where everything is meant; before: says what is to come, before anything is drawn; junit: a file that gets what became of
+    each step."""
+    heard, warnings = Heard(), list[str]()
+    _write(junit, heard, None, None)  # before anything is made: where it cannot be written, nothing is
     try:
         display = _display(json=json)
-        warnings: list[str] = []
 
         def hear(event: Event) -> None:
             if isinstance(event, Warned):
@@ -44,6 +50,7 @@ def shown(
             elif isinstance(event, Started) and not gc.isenabled():
                 gc.freeze()  # what was planned is not walked over
                 gc.enable()
+            heard.hear(event)
             display.hear(event)
 
         workspace = open_project(project, hear)
@@ -55,10 +62,17 @@ def shown(
             with display:
                 built = work(workspace)
     except ShotbuildError as error:
+        _write(junit, heard, None, error)
         if json:
             console.line({"event": "error", "errors": console.problems(error)})
             console.line(summary_json(NOTHING))
         raise
+    except KeyboardInterrupt:
+        _write(junit, heard, None, None)
+        raise
+    _write(junit, heard, built, None)
+    console.annotate(github.ERROR, [*(failed.error for failed in built.failed), *built.gates], workspace.rooms.root)
+    github.summarize(pages.build_page(called(), built, warnings))
     if json:
         console.line(summary_json(built))
         return built.exit_code
@@ -68,6 +82,16 @@ def shown(
     if built.exit_code == 0 and not (warnings or built.waived or built.handed or workspace.under_way):
         _keep(workspace, built, began)
     return built.exit_code
+
+
+def called() -> str:
+    """The command, for the heads of reports."""
+    return " ".join(["shotbuild", *sys.argv[1:2]])
+
+
+def _write(junit: Path | None, heard: Heard, built: Built | None, error: ShotbuildError | None) -> None:
+    if junit is not None:
+        files.write_atomic(junit, xml(called(), heard.cases(built, error)).encode("utf-8", "replace"))
 
 
 def _keep(workspace: Workspace, built: Built, began: uptodate.Began) -> None:

@@ -37,6 +37,15 @@ Only: TypeAlias = Annotated[
 To: TypeAlias = Annotated[
     Path | None, typer.Option("--to", help="A folder outside the project; it is made if need be.", show_default=False)
 ]
+Junit: TypeAlias = Annotated[
+    Path | None, typer.Option("--junit", help="Write JUnit XML there: a test case for each step.", show_default=False)
+]
+Base: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--base", help="A Git revision; what counts is the commit that it has in common with HEAD.", show_default=False
+    ),
+]
 FailFast: TypeAlias = Annotated[bool, typer.Option("--fail-fast", help="Stop everything at the first failure.")]
 MaxCost: TypeAlias = Annotated[
     str | None, typer.Option("--max-cost", help="The most that this call may spend, such as `12 USD`.")

@@ -1,18 +1,24 @@
 """`shotbuild plan`."""
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from shotbuild.ci import github
 from shotbuild.cli import console
 from shotbuild.cli.choices import INDENT, choice_content, sentence
-from shotbuild.cli.options import JsonOption, ProjectOption, Targets
+from shotbuild.cli.options import Base, JsonOption, ProjectOption, Targets
+from shotbuild.engine.events import Event, Warned
+from shotbuild.errors import GateError, PlanError, ShotbuildError
+from shotbuild.host import git
 from shotbuild.plan.choose import STALE_APPROVED, STALE_PICKED
 from shotbuild.plan.forecast import CACHED, CHANGED, NEW, Forecast
+from shotbuild.plugins import load
 from shotbuild.records import Price
 from shotbuild.units import decimal_text
-from shotbuild.workspace import PlannedBuild, open_project
+from shotbuild.workspace import Earlier, PlannedBuild, Workspace, open_project
 
 SYMBOLS = {NEW: "+", CHANGED: "~", CACHED: "="}
 
@@ -22,14 +28,89 @@ def command(
     project: ProjectOption = Path(),
     all_steps: Annotated[bool, typer.Option("--all", "-a", help="List cached steps too.")] = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 4 when something would be made.")] = False,
+    frozen: Annotated[bool, typer.Option("--frozen", help="Exit with 3 when a frozen build would.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown for a comment on a pull request.")] = False,
+    stills: Annotated[
+        Path | None,
+        typer.Option("--stills", help="With --markdown: a folder for pictures of changed shots.", show_default=False),
+    ] = None,
+    base: Base = None,
     json: JsonOption = False,
 ) -> int:
-    planned = open_project(project, console.warn).plan(targets or [])
+    _check_options(markdown=markdown, json=json, stills=stills, base=base)
+    warnings: list[str] = []
+
+    def hear(event: Event) -> None:
+        console.warn(event)
+        if isinstance(event, Warned):
+            warnings.append(event.message)
+
+    workspace = open_project(project, hear)
+    planned = workspace.plan(targets or [], frozen=frozen)
     if json:
         console.document("plan", _content(planned))
-    else:
+    elif not markdown:
         _print(planned, all_steps=all_steps)
+    if markdown or github.runs_here():
+        text = _page(workspace, planned, base, stills, warnings)
+        github.summarize(text)
+        if markdown:
+            console.markdown(text)
+    for error in planned.held:
+        console.error(error, project)
+    console.annotate(github.ERROR, planned.held, workspace.rooms.root)
+    console.annotate(github.WARNING, [*planned.stops, *_stale(workspace, planned)], workspace.rooms.root)
+    if planned.held:
+        return GateError.exit_code
     return 4 if exit_code and planned.to_run else 0
+
+
+def _check_options(*, markdown: bool, json: bool, stills: Path | None, base: str | None) -> None:
+    if markdown and json:
+        raise PlanError("--markdown and --json are two forms of one answer", hint="ask for one of them")
+    for name, given in (("--stills", stills is not None), ("--base", base is not None)):
+        if given and not markdown:
+            raise PlanError(f"{name} goes with --markdown alone", hint=f"write `shotbuild plan --markdown {name} …`")
+
+
+def _page(workspace: Workspace, planned: PlannedBuild, base: str | None, folder: Path | None, warnings: list[str]) -> str:
+    """The plan as Markdown, with pictures in a folder. What takes to draw and lay out is loaded only here."""
+    earlier = None if base is None else _earlier(workspace, base, warnings)
+    found: Any = load("shotbuild.ci.changes:changes", "the changes")(workspace, planned, earlier)
+    drawn = () if folder is None else load("shotbuild.ci.stills:stills", "the stills")(workspace, found.shots, folder)
+    text: str = load("shotbuild.ci.pages:plan_page", "the page")(
+        workspace.project.name,
+        planned,
+        found,
+        since=None if earlier is None else base,
+        pictures=drawn,
+        folder="" if folder is None else os.path.relpath(folder),
+        # What a build will stop at is told apart.
+        notes=[text for text in warnings if not any(error.message in text for error in planned.stops)],
+    )
+    return text
+
+
+def _earlier(workspace: Workspace, base: str, warnings: list[str]) -> Earlier | None:
+    """The project at the commit in common with a revision; None, and a warning, where there was none that could be read.
+    Errors: PlanError when there is no such revision."""
+    commit = git.fork_point(workspace.rooms.root, base)
+    try:
+        return workspace.earlier(commit)
+    except PlanError as error:
+        why = f"{error.message}: {error.cause}" if error.cause else error.message
+        warnings.append(f"not compared with {base}, where the project cannot be read ({why}), but with the last build here")
+        return None
+
+
+def _stale(workspace: Workspace, planned: PlannedBuild) -> list[ShotbuildError]:
+    """What a person should look at, each at its shot."""
+    places = {shot.name: shot.location for shot in workspace.project.shots}
+    return [
+        ShotbuildError(f"{choice.shot} stays {sentence(choice)}", location=places[choice.shot])
+        for choice in planned.choices
+        if choice.stale
+    ]
 
 
 def _print(planned: PlannedBuild, *, all_steps: bool) -> None:
@@ -88,6 +169,8 @@ def _content(planned: PlannedBuild) -> dict[str, object]:
         ],
         "whole": [{"deliverable": name, "cappable": cappable} for name, cappable in planned.whole],
         "choices": [choice_content(choice) for choice in planned.choices],
+        "stops": [row for error in planned.stops for row in console.problems(error)],
+        "held": [row for error in planned.held for row in console.problems(error)],
     }
 
 

@@ -65,6 +65,37 @@ def file_at(root: Path, revision: str, path: str) -> str | None:
         raise _unreadable(revision, error) from error
 
 
+def fork_point(root: Path, revision: str) -> str:
+    """The full id of the newest commit that a revision and HEAD both come from; that of the revision where the history here
+    has none. Errors: PlanError when it is none."""
+    commit = commit_of(root, revision)
+    try:
+        return _git(root, "merge-base", commit, "HEAD").strip()
+    except ProcessError:
+        return commit
+
+
+def heads(root: Path) -> tuple[str, ...]:
+    """What the next commit follows: HEAD, and MERGE_HEAD while a merge is under way; none where nothing was committed."""
+    return tuple(_there(root, ("HEAD", "MERGE_HEAD"))) if _in_repository(root) else ()
+
+
+def texts_at(root: Path, revision: str, folder: str) -> dict[str, str]:
+    """The plain files below a folder of the project at a revision: path from root → text. What is not UTF-8 is U+FFFD.
+
+    Errors: PlanError when the revision is none or lacks the bytes."""
+    commit = commit_of(root, revision)
+    try:
+        listed = _git(root, "ls-tree", "-r", "-z", commit, "--", f"./{folder}/")
+        found = re.findall(r"100\d{3} blob ([0-9a-f]+)\t([^\0]+)\0", listed)
+        texts: dict[str, str] = {}
+        for batch in _batches(_sizes(root, sorted({blob for blob, _ in found}))):
+            texts |= dict(zip(batch, (content.decode() for content in _contents(root, batch)), strict=True))
+        return {path: texts[blob] for blob, path in found}
+    except ProcessError as error:
+        raise _unreadable(revision, error) from error
+
+
 def merge_driver(root: Path, path: str) -> str | None:
     """How Git merges a path, as `.gitattributes` has it, such as `union`; None outside of a repository or without Git."""
     if not _in_repository(root):

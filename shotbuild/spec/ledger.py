@@ -4,7 +4,7 @@ Git merges ledgers line by line (`merge=union`), so nothing depends on the order
 it follows (`after`). Event kinds of a newer version are kept and reported. What the events come to is `plan.decisions`'s.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from shotbuild.errors import Location, SpecError, SpecErrors
 from shotbuild.records import Decision, LedgerEvent
@@ -37,8 +37,8 @@ def read_events(shot: str, text: str) -> tuple[LedgerEvent, ...]:
     return tuple(events.values())
 
 
-def check_whole(shot: str, events: Iterable[LedgerEvent]) -> None:
-    """Errors: SpecErrors at each event that follows one which is not there."""
+def check_whole(shot: str, events: Iterable[LedgerEvent], elsewhere: Container[str] = ()) -> None:
+    """elsewhere: ids of events of other ledgers. Errors: SpecErrors at each event that follows one which is not there."""
     known = {event.id: event for event in events}
     errors = [
         damaged(
@@ -49,7 +49,7 @@ def check_whole(shot: str, events: Iterable[LedgerEvent]) -> None:
         )
         for event in known.values()
         for name in (*event.after, *(event.of if isinstance(event, Decision) else ()))
-        if name not in known
+        if name not in known and name not in elsewhere
     ]
     if errors:
         raise SpecErrors(errors)
