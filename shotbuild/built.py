@@ -7,7 +7,7 @@ from shotbuild.engine.estimate import Bill
 from shotbuild.engine.events import Failed, Skipped
 from shotbuild.errors import GateError
 from shotbuild.plan.graph import Link
-from shotbuild.records import Digest
+from shotbuild.records import Digest, Sample
 from shotbuild.units import Money
 
 
@@ -15,7 +15,8 @@ from shotbuild.units import Money
 class BuildOptions:
     """jobs: steps at once, None = one per core; frozen: generate nothing and hold the lock; kept_only: generate nothing;
     strict: deliver only what is approved; max_cost: for this build; first: shots to make before all others; claim: in the
-    shared store, before anything is paid for, so that two machines do not both pay."""
+    shared store, before anything is paid for, so that two machines do not both pay; sample: of the results that came from
+    the shared store, those that are made again here and compared."""
 
     jobs: int | None = None
     frozen: bool = False
@@ -25,6 +26,7 @@ class BuildOptions:
     max_cost: Money | None = None
     first: tuple[str, ...] = ()
     claim: bool = True
+    sample: Sample | None = None
 
     @property
     def generates(self) -> bool:

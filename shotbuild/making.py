@@ -30,8 +30,10 @@ from shotbuild.plan.bind import Wanted
 from shotbuild.plan.graph import Plan
 from shotbuild.plugins import Registry
 from shotbuild.purchasing import Lines, counter
+from shotbuild.pushing import pushing
 from shotbuild.records import Lock, Price, Project, Step, owed
 from shotbuild.rooms import Rooms
+from shotbuild.sampling import Sampling, came_from_elsewhere
 from shotbuild.spec.lockfile import FILE as LOCK_FILE
 from shotbuild.spec.lockfile import differences, extended
 from shotbuild.store.claims import Claims
@@ -64,8 +66,10 @@ def make(
         build_id = uuid.uuid4().hex  # one limit for all passes
         refused = partial(_refusal, plan, rooms, hosting)
         refuse = partial(refused, _allowed if options.generates else _frozen)
+        shots = [shot.name for shot in project.shots if shot.plate is None]
         with (
             claiming(rooms, wanted=options.claim and options.generates) as claims,
+            pushing(rooms, shots, hear) as outgoing,
             Workers() as workers,
             workplace(rooms.folder("work"), rooms.folder("locks")) as folder,
             Linker(plan, partial(rooms.link, hard=project.settings.link == "hardlink", folder=folder)) as linker,
@@ -96,6 +100,18 @@ def make(
                 again = partial(refused, partial(_again, casting, report) if options.generates else _frozen)
                 report = _joined(report, run(again, linker.begin))
                 placed = linker.end({done.step.name for done in report.done})
+            sampling = _sampling(options, project, rooms, registry, folder, workers, cancel)
+            while sampling is not None and sampling.differs(came_from_elsewhere(rooms, report.done)) and not cancel.is_set():
+                sampling.take_own()
+                # What reads it is made again, of what was made here.
+                report = _joined(report, run(refuse, linker.begin))
+                placed = linker.end({done.step.name for done in report.done})
+            if outgoing is not None:
+                outgoing.ended(report.done)
+        if sampling is not None:
+            hear(sampling.told())
+            for failure in sampling.failed:
+                hear(failure)
         for path in placed.written:
             hear(Linked(path=path))
         if placed.lost:
@@ -108,7 +124,7 @@ def make(
         ran=tuple(done.step.name for done in ran),
         cached=tuple(done.step.name for done in report.done if not done.ran),
         generated=tuple(done.step.name for done in ran if done.step.generates),
-        failed=report.failed,
+        failed=report.failed if sampling is None else (*report.failed, *sampling.failed),
         skipped=report.skipped,
         linked=placed.written,
         present=placed.present,
@@ -121,6 +137,29 @@ def make(
         ),
         seconds=time.monotonic() - began,
     )
+
+
+def _sampling(
+    options: BuildOptions,
+    project: Project,
+    rooms: Rooms,
+    registry: Registry,
+    folder: Path,
+    workers: Workers,
+    cancel: threading.Event,
+) -> Sampling | None:
+    if options.sample is None:
+        return None
+    shop = Workshop(
+        blobs=rooms.blobs,
+        stage=registry.stage,
+        ffmpeg=rooms.ffmpeg(project),
+        folder=folder,
+        cancel=cancel,
+        root=rooms.root,
+        workers=workers,
+    )
+    return Sampling(options.sample, rooms, shop, options.jobs or cores())
 
 
 def _remind(rooms: Rooms, report: Report) -> None:
@@ -152,7 +191,7 @@ def _refusal(
     wanted: Wanted,
 ) -> ShotbuildError | None:
     """Why a step that nobody has made may not be made. Bytes that a person chose, or paid for, are never made anew."""
-    lost = bytes_missing(plan, wanted.step, rooms.blobs) or paid_missing(wanted, rooms) or otherwise(wanted.step)
+    lost = bytes_missing(plan, wanted.step, rooms) or paid_missing(wanted, rooms) or otherwise(wanted.step)
     return lost or (hosting.refusal(wanted.step) if hosting is not None else None)
 
 

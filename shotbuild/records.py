@@ -429,6 +429,14 @@ class StoreUse:
     region: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """Some of many. share: of them, above 0 to 1; seed: the same seed means the same ones."""
+
+    share: Fraction
+    seed: str
+
+
 LOCAL, DASK = "local", "dask"
 EXECUTORS = (LOCAL, DASK)
 

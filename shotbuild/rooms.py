@@ -107,6 +107,8 @@ class Rooms:
         self._captions: dict[str, tuple[Caption, ...]] = {}
         self.wrote: dict[str, list[int]] = {}
         """Files of the project, beside ledgers and outputs, that were written here → their stamps then."""
+        self.kept_by: Callable[[Sequence[Row]], None] | None = None
+        """Told of results once they are on disk, from any thread."""
 
     def elsewhere(self, root: Path) -> "Rooms":
         """The rooms of another folder, such as one that was checked out, looked at as this one is."""
@@ -153,17 +155,24 @@ class Rooms:
 
     @cached_property
     def actions(self) -> TieredActions:
-        return TieredActions(DiskActions(self.hidden / "cache", self.warn), lambda: self.shared)
+        local = DiskActions(self.hidden / "cache", self.warn)
+        return TieredActions(local, lambda: self.shared, self.memory.table("came"))
 
     @cached_property
     def shared(self) -> Shared | None:
         """The team's store, None = there is none. Nothing is asked of it yet. Errors: PluginError, PlanError."""
-        use = use_of(self._use)
+        use = self.store_use
         if use is None:
             return None
-        known = self.memory.table(f"shared {of_text(use.address).sha256[:16]}")
+        place = of_text(use.address).sha256[:16]
+        known, recorded = self.memory.table(f"shared {place}"), self.memory.table(f"recorded {place}")
         objects = opened(use, self.root, seen=bool(known))
-        return Shared(objects, known, self.warn, writes=use.push != PUSH_NOTHING)
+        return Shared(objects, known, self.warn, recorded=recorded, writes=use.push != PUSH_NOTHING)
+
+    @property
+    def store_use(self) -> StoreUse | None:
+        """The team's store as it is to be used. Errors: PlanError."""
+        return use_of(self._use)
 
     def share(self, use: StoreUse | None) -> None:
         """Says which store the project names; before that there is none but the environment's."""
@@ -322,29 +331,55 @@ class Rooms:
     # --- results ------------------------------------------------------------------------------------------------------
 
     def lookup(self, wanted: Wanted) -> ActionResult | None:
-        """A result whose bytes are all here: from the action cache, or a take that the shot's ledger names."""
-        step = wanted.step
-        if step.recipe.stage == CHOOSE:
-            result: ActionResult | None = _kept(step)
-        else:
-            # What the ledger names is the same on every machine; what else was made here is not.
-            take = self.ledgers.recorded(wanted) if step.generates else None
-            if take is not None:
-                self._restored.add(wanted.key)
-            result = self.actions.get(wanted.key) if take is None else result_of(take)
-            if result is None and step.use is not None:
-                result = self.journal.result(wanted.key)
-                if result is not None:  # it was paid for, and the cache was deleted
-                    self._restored.add(wanted.key)
-            if take is None and result is not None and step.generates and self._was_rejected(step, result):
-                return None
-        if result is None or tuple(name for name, _ in result.outputs) != step.outputs:
-            return None
-        return result if self.present(result) else None
+        """A result whose bytes can all be had: from the action cache, or a take that the shot's ledger names."""
+        return self._found(wanted, self.actions.get, self.blobs.has)
+
+    def lookup_all(self, several: Sequence[Wanted]) -> list[ActionResult | None]:
+        """The same for many. What is not here is asked of the shared store at the same time."""
+        if self.shared is None:
+            return [self.lookup(each) for each in several]
+        # What was seen in the shared store before is taken to be there still.
+        known = [self._found(each, self.actions.local.get, self.blobs.is_known) for each in several]
+        self._ask([wanted for wanted, result in zip(several, known, strict=True) if result is None])
+        return [result or self.lookup(wanted) for wanted, result in zip(several, known, strict=True)]
+
+    def _ask(self, several: Sequence[Wanted]) -> None:
+        """From now on `lookup` asks nobody for these."""
+        self.actions.ask(each.key for each in several if self._said(each, self.actions.local.get) is None)
+        said = [result for each in several if (result := self._said(each, self.actions.local.get)) is not None]
+        self.blobs.ask(digest for result in said for _, digest in result.outputs)
 
     def present(self, result: ActionResult) -> bool:
-        """Whether the bytes of a result are in the store."""
-        return all(self.blobs.has(digest) for _, digest in result.outputs)
+        """Whether the bytes of a result can be had."""
+        return self._all(result, self.blobs.has)
+
+    def _all(self, result: ActionResult, has: Callable[[Digest], bool]) -> bool:
+        return all(has(digest) for _, digest in result.outputs)
+
+    def _found(
+        self, wanted: Wanted, get: Callable[[str], ActionResult | None], has: Callable[[Digest], bool]
+    ) -> ActionResult | None:
+        result = self._said(wanted, get)
+        if result is None or tuple(name for name, _ in result.outputs) != wanted.step.outputs:
+            return None
+        return result if self._all(result, has) else None
+
+    def _said(self, wanted: Wanted, get: Callable[[str], ActionResult | None]) -> ActionResult | None:
+        """What is said of an action, wherever its bytes are. get: the action cache."""
+        step = wanted.step
+        if step.recipe.stage == CHOOSE:
+            return _kept(step)
+        # What the ledger names is the same on every machine; what else was made here is not.
+        take = self.ledgers.recorded(wanted) if step.generates else None
+        if take is not None:
+            self._restored.add(wanted.key)
+            return result_of(take)
+        result = get(wanted.key)
+        if result is None and step.use is not None:
+            result = self.journal.result(wanted.key)
+            if result is not None:  # it was paid for, and the cache was deleted
+                self._restored.add(wanted.key)
+        return None if result is not None and step.generates and self._was_rejected(step, result) else result
 
     def _was_rejected(self, step: Step, result: ActionResult) -> bool:
         rejected = self.ledgers.of(step.shots[0]).rejected
@@ -376,6 +411,8 @@ class Rooms:
         self.actions.put_all(rows)
         with suppress(StoreError):  # it is said at the end of the build
             self.ledgers.settle()
+        if self.kept_by is not None:
+            self.kept_by(rows)
 
     def link(self, link: Link, digest: Digest, *, hard: bool, folder: Path | None = None) -> bool:
         """Puts a result under its human name, unless it is there already; True when it was put there. folder: where it is

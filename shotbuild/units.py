@@ -204,3 +204,22 @@ def parse_address(text: str, *, secrets: bool = False) -> str:
     if "?" in rest or "#" in rest:
         raise ValueError("an address without `?` and `#`")
     return text if text == "/" else text.rstrip("/")
+
+
+def size_text(size: int) -> str:
+    """Bytes as people read them: `512 B`, `1.4 MB`. A megabyte is a million, as disks are sold and `ls --si` says."""
+    amount, unit = float(size), "B"
+    for larger in ("kB", "MB", "GB", "TB", "PB"):
+        if amount < 999.95:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{size} B" if unit == "B" else f"{amount:.1f} {unit}"
+
+
+def parse_share(text: str) -> Fraction:
+    """`5%` or `0.05`, above 0 and up to 1. Errors: ValueError that says what was expected."""
+    found = re.fullmatch(r"(\d{1,3}(?:\.\d{1,9})?)(%?)", text)
+    share = Fraction(found[1]) / (100 if found[2] else 1) if found else Fraction(0)
+    if not 0 < share <= 1:
+        raise ValueError("a share such as `5%` or `0.05`")
+    return share

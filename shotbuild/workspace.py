@@ -67,6 +67,7 @@ from shotbuild.stages.effects import EFFECTS
 from shotbuild.standing import Standing, standings
 from shotbuild.traces import Traces, traces
 from shotbuild.units import Money
+from shotbuild.whereabouts import only_here
 
 DEFAULTS = BuildOptions()
 WHOLE = "whole"
@@ -79,7 +80,7 @@ class PlannedBuild:
     those that a service is making already, step → what it is known by; caps: the limits that hold, with what counts against
     them; choices: what stands for each shot that it needs; whole: deliverables whose picture is encoded in one go, each with
     whether its codec could be held below a cap segment by segment; stops: what a build will stop at; held: what a frozen one
-    stops at besides, when that was asked."""
+    stops at besides, when that was asked; only_here: takes that lie on this disk alone, though there is a shared store."""
 
     lines: tuple[Forecast, ...]
     prices: dict[str, Price]
@@ -91,6 +92,7 @@ class PlannedBuild:
     whole: tuple[tuple[str, bool], ...] = ()
     stops: tuple[ShotbuildError, ...] = ()
     held: tuple[ShotbuildError, ...] = ()
+    only_here: tuple[Take, ...] = ()
 
     @property
     def to_run(self) -> tuple[Forecast, ...]:
@@ -131,6 +133,8 @@ class Workspace:
         self.hear = hear
         self.unseen: tuple[str, ...] = ()
         """The generators of one's own that `lock` could not look at."""
+        self.only_here: tuple[Take, ...] = ()
+        """The takes that `status` found on this disk alone."""
         self.rooms = rooms or Rooms(root, lambda message: hear(Warned(message=message)))
         self._offered = offered
         self._ahead: Ahead | None = None
@@ -269,6 +273,7 @@ class Workspace:
         stops = self._foretell(plan, lines)
         under_way = self._under_way(lines)
         prices = {step.name: self.casting.price(step) for step in self._unpaid(lines, under_way)}
+        lonely = only_here(self.rooms, [choice.shot for choice in self.whole.choices])
         self.rooms.memory.save()
         return PlannedBuild(
             lines=lines,
@@ -282,6 +287,7 @@ class Workspace:
             choices=self._choices(plan),
             whole=self._encoded_whole(plan),
             stops=stops,
+            only_here=lonely,
         )
 
     def _encoded_whole(self, plan: Plan) -> tuple[tuple[str, bool], ...]:
@@ -323,7 +329,7 @@ class Workspace:
         unmade = frozenset(line.step.name for line in lines if line.state != CACHED)
         stop = too_many(plan.steps, self.rooms.ledgers.of, self.project.budget.takes_per_shot, lambda: unmade)
         missing: list[ShotbuildError | None] = [
-            bytes_missing(plan, line.step, self.rooms.blobs) for line in lines if line.state != CACHED
+            bytes_missing(plan, line.step, self.rooms) for line in lines if line.state != CACHED
         ]
         missing += [paid_missing(each, self.rooms) for line in lines for each in line.wanted]
         missing += [self._barred(line) for line in lines if line.state != CACHED]
@@ -508,6 +514,7 @@ class Workspace:
     def status(self, targets: Sequence[str] = ()) -> tuple[Standing, ...]:
         """How each shot and deliverable stands."""
         lines = self._forecast(self.whole)
+        self.only_here = only_here(self.rooms, [choice.shot for choice in self.whole.choices])
         self.rooms.memory.save()
         meant = self._meant(targets, lines) if targets else None
         return standings(
@@ -579,7 +586,7 @@ class Workspace:
         return steps
 
     def _forecast(self, plan: Plan) -> tuple[Forecast, ...]:
-        return forecast(plan, self.rooms.source, self.rooms.lookup, self.rooms.last)
+        return forecast(plan, self.rooms.source, self.rooms.lookup_all, self.rooms.last)
 
     def choices_at(self, revision: str) -> Mapping[str, Choice]:
         """What stood for each generated shot at a Git revision, by the specs and ledgers of then. Errors: PlanError."""

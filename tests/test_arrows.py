@@ -13,6 +13,9 @@ PACKAGE = Path(shotbuild.__file__).parent
 PROJECT = (
     "sharing",
     "claiming",
+    "pushing",
+    "whereabouts",
+    "sampling",
     "worker",
     "frozen",
     "ledgers",

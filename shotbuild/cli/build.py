@@ -4,8 +4,20 @@ import threading
 from pathlib import Path
 
 from shotbuild.built import BuildOptions, Built
-from shotbuild.cli.making import money, shown
-from shotbuild.cli.options import FailFast, First, Frozen, Jobs, JsonOption, Junit, MaxCost, NoClaim, ProjectOption, Targets
+from shotbuild.cli.making import money, sample, shown
+from shotbuild.cli.options import (
+    FailFast,
+    First,
+    Frozen,
+    Jobs,
+    JsonOption,
+    Junit,
+    MaxCost,
+    NoClaim,
+    ProjectOption,
+    Targets,
+    VerifySample,
+)
 from shotbuild.workspace import Workspace
 
 
@@ -18,11 +30,18 @@ def command(
     max_cost: MaxCost = None,
     no_claim: NoClaim = False,
     first: First = None,
+    verify_sample: VerifySample = None,
     junit: Junit = None,
     json: JsonOption = False,
 ) -> int:
     options = BuildOptions(
-        jobs=jobs, frozen=frozen, fail_fast=fail_fast, max_cost=money(max_cost), claim=not no_claim, first=tuple(first or ())
+        jobs=jobs,
+        frozen=frozen,
+        fail_fast=fail_fast,
+        max_cost=money(max_cost),
+        claim=not no_claim,
+        first=tuple(first or ()),
+        sample=sample(verify_sample),
     )
     cancel = threading.Event()
 

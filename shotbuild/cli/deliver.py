@@ -8,7 +8,7 @@ import typer
 
 from shotbuild.built import BuildOptions, Built
 from shotbuild.cli import console
-from shotbuild.cli.making import money, shown
+from shotbuild.cli.making import money, sample, shown
 from shotbuild.cli.options import (
     FailFast,
     First,
@@ -23,6 +23,7 @@ from shotbuild.cli.options import (
     Strict,
     Targets,
     To,
+    VerifySample,
 )
 from shotbuild.errors import ShotbuildError
 from shotbuild.host.handover import SUMS
@@ -44,6 +45,7 @@ def command(
     no_claim: NoClaim = False,
     first: First = None,
     junit: Junit = None,
+    verify_sample: VerifySample = None,
     json: JsonOption = False,
 ) -> int:
     options = BuildOptions(
@@ -54,6 +56,7 @@ def command(
         max_cost=money(max_cost),
         claim=not no_claim,
         first=tuple(first or ()),
+        sample=sample(verify_sample),
     )
     ended: list[Built] = []
     cancel = threading.Event()

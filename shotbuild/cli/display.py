@@ -1,5 +1,6 @@
 """What a build looks like while it works: one line an event, or one JSON object an event. `live` draws in terminals."""
 
+from dataclasses import asdict
 from typing import Protocol
 
 from shotbuild.built import Built
@@ -13,7 +14,9 @@ from shotbuild.engine.events import (
     Linked,
     Planned,
     Polled,
+    Pushed,
     Replaced,
+    Sampled,
     Skipped,
     Stalled,
     Started,
@@ -21,6 +24,7 @@ from shotbuild.engine.events import (
     Warned,
 )
 from shotbuild.errors import printable, render
+from shotbuild.units import counted, size_text
 
 
 class Display(Protocol):
@@ -59,7 +63,7 @@ class JsonLines:
         console.line(as_json(event))
 
 
-def describe(event: Event) -> str | None:
+def describe(event: Event) -> str | None:  # noqa: PLR0912 - a case for each event
     """An event in a line of words; None for what needs none."""
     match event:
         case Started(step=step):
@@ -86,9 +90,20 @@ def describe(event: Event) -> str | None:
             return f"  skipped  {step.name}: " + ("stopped" if because == step.name else f"it needs {because}")
         case Linked(path=path):
             return f"  out/{path}"
+        case Pushed(where=where, results=results, size=size):
+            return f"  sent     {counted(results, 'result')}, {size_text(size)}, to {printable(where)}"
+        case Sampled():
+            return f"  verified {sampled(event)}"
         case Warned(message=message):
             return f"warning: {printable(message)}"
     return None
+
+
+def sampled(found: Sampled) -> str:
+    """What came of a sample, in a line of words."""
+    came = f"{found.differing} came out otherwise" if found.differing else "all came out the same"
+    unread = f", {found.unread} more cannot be made again: what they were made of is gone" if found.unread else ""
+    return f"{found.made} of {found.of} results from {printable(found.where)}, seed {found.seed}: {came}{unread}"
 
 
 def as_json(event: Event) -> dict[str, object]:  # noqa: PLR0912 - a case for each event
@@ -126,6 +141,10 @@ def as_json(event: Event) -> dict[str, object]:  # noqa: PLR0912 - a case for ea
             return {"event": "skipped", "step": step.name, "because": because}
         case Linked(path=path):
             return {"event": "linked", "path": f"out/{path}"}
+        case Pushed(where=where, results=results, size=size):
+            return {"event": "pushed", "where": where, "results": results, "size": size}
+        case Sampled():
+            return {"event": "sampled"} | asdict(event)
         case Warned(message=message):
             return {"event": "warning", "message": message}
 

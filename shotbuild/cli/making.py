@@ -1,6 +1,7 @@
 """What commands that make something share: a display, signals, the summary, and what continuous integration gets of it."""
 
 import gc
+import secrets
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -20,8 +21,9 @@ from shotbuild.engine.estimate import bill
 from shotbuild.engine.events import Event, Started, Warned
 from shotbuild.errors import PlanError, ShotbuildError, printable
 from shotbuild.host import files
+from shotbuild.records import Sample
 from shotbuild.rooms import HIDDEN
-from shotbuild.units import Money, parse_money
+from shotbuild.units import Money, parse_money, parse_share
 from shotbuild.workspace import Workspace, open_project
 
 NOTHING = Built(ran=(), cached=(), generated=(), failed=(), skipped=(), linked=(), present=(), cost=bill(()), seconds=0.0)
@@ -139,3 +141,14 @@ def money(text: str | None) -> Money | None:
         return None if text is None else parse_money(text)
     except ValueError as error:
         raise PlanError(f"--max-cost {text!r} is not {error}") from error
+
+
+def sample(text: str | None) -> Sample | None:
+    """`5%`, `0.05`, `5%:SEED`; without a seed, another sample each time. Errors: PlanError."""
+    if text is None:
+        return None
+    share, _, seed = text.partition(":")
+    try:
+        return Sample(share=parse_share(share), seed=seed or secrets.token_hex(4))
+    except ValueError as error:
+        raise PlanError(f"--verify-sample {text[:40]!r} is not {error}") from error

@@ -57,6 +57,14 @@ NoClaim: TypeAlias = Annotated[
 First: TypeAlias = Annotated[
     list[str] | None, typer.Option("--first", help="A shot to make before all others; may be said several times.")
 ]
+VerifySample: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--verify-sample",
+        help="Make a share of what came from the shared store again and compare: `5%`, `0.1`, `5%:SEED` for the same ones.",
+        show_default=False,
+    ),
+]
 Takes: TypeAlias = Annotated[
     list[str],
     typer.Argument(

@@ -9,6 +9,7 @@ import typer
 from shotbuild.ci import github
 from shotbuild.cli import console
 from shotbuild.cli.choices import INDENT, choice_content, sentence
+from shotbuild.cli.lonely import tell_lonely
 from shotbuild.cli.options import Base, JsonOption, ProjectOption, Targets
 from shotbuild.engine.events import Event, Warned
 from shotbuild.errors import GateError, PlanError, ShotbuildError
@@ -18,6 +19,7 @@ from shotbuild.plan.forecast import CACHED, CHANGED, NEW, Forecast
 from shotbuild.plugins import load
 from shotbuild.records import Price
 from shotbuild.units import decimal_text
+from shotbuild.whereabouts import name_of
 from shotbuild.workspace import Earlier, PlannedBuild, Workspace, open_project
 
 SYMBOLS = {NEW: "+", CHANGED: "~", CACHED: "="}
@@ -139,6 +141,7 @@ def _print(planned: PlannedBuild, *, all_steps: bool) -> None:
         console.out(f"{name} is encoded whole: its rate control looks at all of it" + (instead if cappable else ""))
     for cap in planned.caps:
         console.out(f"{cap.of}: {cap.limit}, of which {decimal_text(cap.spent)} is spent or under way")
+    tell_lonely(planned.only_here)
     if kept:
         console.err("hint: what people chose stays in every cut; `shotbuild status` says how to let go of it")
 
@@ -171,6 +174,7 @@ def _content(planned: PlannedBuild) -> dict[str, object]:
         "choices": [choice_content(choice) for choice in planned.choices],
         "stops": [row for error in planned.stops for row in console.problems(error)],
         "held": [row for error in planned.held for row in console.problems(error)],
+        "only_here": [name_of(take) for take in planned.only_here],
     }
 
 

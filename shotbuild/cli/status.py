@@ -6,9 +6,11 @@ from pathlib import Path
 
 from shotbuild.cli import console
 from shotbuild.cli.choices import INDENT, conflict_lines, moved_on, ways_out
+from shotbuild.cli.lonely import tell_lonely
 from shotbuild.cli.options import JsonOption, ProjectOption, Targets
 from shotbuild.plan.choose import APPROVED, CONFLICT, PICKED, STALE_APPROVED, STALE_PICKED
 from shotbuild.standing import Standing
+from shotbuild.whereabouts import name_of
 from shotbuild.workspace import Workspace, open_project
 
 
@@ -16,7 +18,13 @@ def command(targets: Targets = None, project: ProjectOption = Path(), json: Json
     workspace = open_project(project, console.warn)
     found = workspace.status(targets or [])
     if json:
-        console.document("status", {"items": [asdict(standing) for standing in found]})
+        console.document(
+            "status",
+            {
+                "items": [asdict(standing) for standing in found],
+                "only_here": [name_of(take) for take in workspace.only_here],
+            },
+        )
         return 0
     rows = [
         [
@@ -31,6 +39,7 @@ def command(targets: Targets = None, project: ProjectOption = Path(), json: Json
     ]
     console.table(rows, ["kind", "name", "state", "take", "takes", "where, or why not"])
     _print_open(workspace, found)
+    tell_lonely(workspace.only_here)
     return 0
 
 

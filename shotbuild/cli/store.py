@@ -13,7 +13,7 @@ from shotbuild.cli.options import JsonOption, ProjectOption
 from shotbuild.keeping import care
 from shotbuild.keeping.care import Checked, Repaired, Row, Swept
 from shotbuild.takes.names import PREFIX, take_meant
-from shotbuild.units import counted
+from shotbuild.units import counted, size_text
 from shotbuild.workspace import open_project
 
 SHOWN = 10
@@ -92,16 +92,6 @@ def path(
         workspace.rooms.blobs.verify(take.video)
         console.out(str(workspace.rooms.blobs.path(take.video)))
     return 0
-
-
-def size_text(size: int) -> str:
-    """Bytes as people read them: `512 B`, `1.4 MB`. A megabyte is a million, as disks are sold and `ls --si` says."""
-    amount, unit = float(size), "B"
-    for larger in ("kB", "MB", "GB", "TB", "PB"):
-        if amount < 999.95:
-            break
-        amount, unit = amount / 1000, larger
-    return f"{size} B" if unit == "B" else f"{amount:.1f} {unit}"
 
 
 def _table(rows: Sequence[Row]) -> None:

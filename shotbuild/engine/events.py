@@ -101,10 +101,47 @@ class Linked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pushed:
+    """Results went to the shared store. where: its address; size: of the bytes that were sent."""
+
+    where: str
+    results: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampled:
+    """Results that came from the shared store were made again here. where: its address; made: how many, of how many that
+    stages make for nothing; differing: came out otherwise; unread: of so many an input is not to be had any more; seed: by
+    which they were drawn."""
+
+    where: str
+    made: int
+    of: int
+    differing: int
+    unread: int
+    seed: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Warned:
     message: str
 
 
 Event: TypeAlias = (
-    Planned | Started | Waiting | Polled | Held | Stalled | Found | Replaced | Finished | Failed | Skipped | Linked | Warned
+    Planned
+    | Started
+    | Waiting
+    | Polled
+    | Held
+    | Stalled
+    | Found
+    | Replaced
+    | Finished
+    | Failed
+    | Skipped
+    | Linked
+    | Pushed
+    | Sampled
+    | Warned
 )

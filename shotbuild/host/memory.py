@@ -37,9 +37,12 @@ class Memory:
         with locked(self._path.parent / "locks" / "memory.lock"):
             merged = _read(self._path)
             for name, table in self._tables.items():
-                _merge(merged.setdefault(name, {}), table, self._loaded.get(name, {}))
-            write_atomic(self._path, json.dumps(merged).encode())
-        self._tables, self._loaded = merged, json.loads(json.dumps(merged))
+                _merge(merged.setdefault(name, {}), dict(table), self._loaded.get(name, {}))
+            text = json.dumps(merged)
+            write_atomic(self._path, text.encode())
+        self._loaded = json.loads(text)
+        for name, table in merged.items():
+            _become(self._tables.setdefault(name, {}), table)
 
     def digest(self, key: str, file: Path) -> Digest:
         """A file's digest; its bytes are read only when its stat is not the one that was kept. Errors: OSError."""
@@ -71,6 +74,13 @@ def _merge(into: dict[str, Any], table: dict[str, Any], loaded: dict[str, Any]) 
     into.update({key: value for key, value in table.items() if key not in loaded or loaded[key] != value})
     for key in loaded.keys() - table.keys():
         into.pop(key, None)
+
+
+def _become(mine: dict[str, Any], table: dict[str, Any]) -> None:
+    """Who was given a table goes on with it."""
+    for key in mine.keys() - table.keys():
+        mine.pop(key, None)
+    mine.update(table)
 
 
 def _read(path: Path) -> dict[str, Any]:

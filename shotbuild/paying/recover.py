@@ -258,7 +258,7 @@ def _prospect(workspace: Workspace, entry: Entry) -> str:
     again = f"the next build asks for it again, for {_about(entry)}"
     try:
         rooms = workspace.rooms
-        told = forecast(workspace.whole, rooms.source, rooms.lookup, rooms.last)
+        told = forecast(workspace.whole, rooms.source, rooms.lookup_all, rooms.last)
     except ShotbuildError:
         return f"{again}, {SAME}; now they have errors, which `shotbuild lint` tells"
     for line in told:

@@ -1,11 +1,12 @@
 """What a build would do, before it does anything: every Step as `new`, `changed` or `cached`, with the reason.
 
-Walks the plan as the engine will, with the same bind and the same look-ups, but runs nothing. Where a step that has to run
-might give the bytes that it gave before, what follows is told as changed; the engine then stops early and runs less.
+Walks the plan as the engine will, with the same bind and the same look-ups, but runs nothing. All steps whose inputs are
+known are looked up together, so that a store that is far away is asked for all of them at once. Where a step that has to
+run might give the bytes that it gave before, what follows is told as changed; the engine then stops early and runs less.
 """
 
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from shotbuild.digest import manifest
 from shotbuild.plan.bind import Wanted, bound
@@ -37,13 +38,22 @@ class Forecast:
         return None if self.action is None else manifest(self.action)
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """A step that was bound and looked up. text: what is hashed; wanted: it and its fallbacks."""
+
+    text: str
+    wanted: tuple[Wanted, ...]
+    result: ActionResult | None
+
+
 def forecast(
     plan: Plan,
     source: Callable[[SourceFile], Digest],
-    lookup: Callable[[Wanted], ActionResult | None],
+    lookup_all: Callable[[Sequence[Wanted]], Sequence[ActionResult | None]],
     last: Callable[[str], str | None],
 ) -> tuple[Forecast, ...]:
-    """source: a project file's digest; lookup: a bound step → its result; last: step → its last manifest."""
+    """source: a project file's digest; lookup_all: bound steps → the result of each; last: step → its last manifest."""
     results: dict[str, ActionResult] = {}
     asking: dict[Hashable, list[Step]] = {}
     same: dict[str, str] = {}
@@ -54,17 +64,13 @@ def forecast(
             return results[origin.step].output(origin.name)
         return origin.digest if isinstance(origin, Chosen) else source(origin)
 
+    looks = _looked_up(plan, digest_of, lookup_all, results)
     for step in plan.steps:
         waiting = tuple(name for name in upstream(step) if name not in results)
-        text, action, result = None, None, None
-        jobs: tuple[Wanted, ...] = ()
-        if not waiting:
-            text, first = bound(step, digest_of)
-            action = first.action
-            jobs = (first, *(bound(each, digest_of)[1] for each in step.fallbacks))
-            result = next(filter(None, map(lookup, jobs)), None)
+        look = looks.get(step.name)
+        text, jobs, result = (None, (), None) if look is None else (look.text, look.wanted, look.result)
+        action = jobs[0].action if jobs else None
         if result is not None:
-            results[step.name] = result
             told.append(Forecast(step=step, state=CACHED, why="up to date", action=action, last=None, result=result))
             continue
         alike = asking.setdefault(text or _read(step, same, digest_of, results), [])
@@ -84,6 +90,48 @@ def forecast(
             why = _reason(before, text) if text is not None else f"{_list(waiting)} will run"
         told.append(Forecast(step=step, state=state, why=why, action=action, last=before, wanted=jobs))
     return tuple(told)
+
+
+def _looked_up(
+    plan: Plan,
+    digest_of: Callable[[Origin], Digest],
+    lookup_all: Callable[[Sequence[Wanted]], Sequence[ActionResult | None]],
+    results: dict[str, ActionResult],
+) -> dict[str, _Look]:
+    """Every step whose inputs are known, by name. results: gets what was found."""
+    missing = {step.name: len(set(upstream(step))) for step in plan.steps}
+    readers: dict[str, list[Step]] = {}
+    for step in plan.steps:
+        for name in set(upstream(step)):
+            readers.setdefault(name, []).append(step)
+    looks: dict[str, _Look] = {}
+    wave = [step for step in plan.steps if not missing[step.name]]
+    while wave:
+        looks |= _wave(wave, digest_of, lookup_all)
+        found = [(step.name, result) for step in wave if (result := looks[step.name].result) is not None]
+        results.update(found)
+        wave = []
+        for name, _ in found:
+            for reader in readers.get(name, ()):
+                missing[reader.name] -= 1
+                wave += [] if missing[reader.name] else [reader]
+    return looks
+
+
+def _wave(
+    steps: Sequence[Step],
+    digest_of: Callable[[Origin], Digest],
+    lookup_all: Callable[[Sequence[Wanted]], Sequence[ActionResult | None]],
+) -> dict[str, _Look]:
+    looks: dict[str, _Look] = {}
+    for step in steps:
+        text, first = bound(step, digest_of)
+        looks[step.name] = _Look(text, (first, *(bound(each, digest_of)[1] for each in step.fallbacks)), None)
+    for place in range(max(len(look.wanted) for look in looks.values())):
+        jobs = [(name, look.wanted[place]) for name, look in looks.items() if not look.result and place < len(look.wanted)]
+        for (name, _), result in zip(jobs, lookup_all([each for _, each in jobs]), strict=True):
+            looks[name] = replace(looks[name], result=result)
+    return looks
 
 
 def _read(

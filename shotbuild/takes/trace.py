@@ -282,12 +282,12 @@ class _Search:
         rooms = self.workspace.rooms
         made: dict[str, _Made] = {}
         for step, key in sorted(rooms.memory.table("built").items()):
-            kept = rooms.actions.get(key) if isinstance(key, str) else None
+            kept = rooms.actions.local.get(key) if isinstance(key, str) else None
             text = rooms.last(step)
             if kept is not None and text is not None:
                 made[step] = _Made(step, kept, text, today=False)
         now: list[_Made] = []
-        for line in forecast(self.workspace.whole, rooms.source, rooms.lookup, rooms.last):
+        for line in forecast(self.workspace.whole, rooms.source, rooms.lookup_all, rooms.last):
             name, text, result = line.step.name, line.manifest, line.result
             if text is not None and result is None and name in made and made[name].text == text:
                 result = made.pop(name).result  # as it was made here, though its bytes are gone

@@ -20,6 +20,7 @@ from shotbuild.keeping import care
 from shotbuild.keeping.care import Named
 from shotbuild.records import ActionResult, Digest, Price
 from shotbuild.rooms import Rooms
+from shotbuild.units import size_text
 from tests.fakes import SMALL, Count, fake_workspace, write_project
 
 
@@ -512,4 +513,4 @@ def test_ls_and_path_print_data_to_stdout(root: Path, capsys: pytest.CaptureFixt
     [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_949, "999.9 kB"), (999_950, "1.0 MB"), (1_400_000_000, "1.4 GB")],
 )
 def test_sizes_are_told_as_people_read_them(size: int, text: str) -> None:
-    assert commands.size_text(size) == text
+    assert size_text(size) == text
