@@ -28,7 +28,7 @@ from shotbuild.ledgers import Ledgers
 from shotbuild.plan.bind import Wanted
 from shotbuild.plugins import load
 from shotbuild.providers.interface import Request, Service, request_fields
-from shotbuild.records import Action, Price, Project, Value, fields
+from shotbuild.records import Action, ActionResult, Price, Project, Value, fields
 from shotbuild.rooms import Rooms
 from shotbuild.spec.events import operation_of, paid_of, whole
 from shotbuild.spec.plain import parse_decimals
@@ -171,7 +171,7 @@ def counter(
         verify=partial(_verify, shop=shop),
         receive=lambda action, path, answer: receive(action, shop, path, answer),
         bring=lambda wanted: bring_sources(wanted, rooms.bring),
-        lookup=rooms.lookup,
+        lookup=rooms.lookup if claims is None else partial(_looked_up_again, rooms),
         present=rooms.present,
         lock=lambda key: files.try_lock(locks / f"{key}.lock"),
         price=lambda wanted, request: casting.price(wanted.step, request),
@@ -183,6 +183,12 @@ def counter(
         hear=hear,
         claim=None if claims is None else lambda wanted: _claimed(wanted, casting, claims),
     )
+
+
+def _looked_up_again(rooms: Rooms, wanted: Wanted) -> ActionResult | None:
+    """While others may be making it, what was not there a while ago may be now."""
+    rooms.actions.forget(wanted.key)
+    return rooms.lookup(wanted)
 
 
 def _claimed(wanted: Wanted, casting: Casting, claims: Claims) -> Other | None:
