@@ -81,13 +81,17 @@ def opened(
         raise PluginError("a bucket needs obstore", cause=str(MISSING), hint="pip install 'shotbuild[s3]'") from MISSING
     bucket, patience = _bucket(address), patience or Patience()
     known = credentials_of(bucket.cloud, os.environ if environment is None else environment)
-    with _told(address, known, bucket.cloud):
-        made = _maker(bucket, known, endpoint, region)
-        small = made({"timeout": timedelta(seconds=patience.answer)}, 0, patience.whole)
-        listed = made({"timeout": timedelta(seconds=patience.answer)}, TRIES, patience.whole)
-        down = made(_unlimited(patience.silence), 0, patience.whole)
-        up = made(_unlimited(patience.taken), TRIES, patience.taken)
-    doors = Doors(small=small, listed=listed, down=down, up=up)
+    made = _maker(bucket, known, endpoint, region)
+    try:
+        doors = Doors(
+            small=made({"timeout": timedelta(seconds=patience.answer)}, 0, patience.whole),
+            listed=made({"timeout": timedelta(seconds=patience.answer)}, TRIES, patience.whole),
+            down=made(_unlimited(patience.silence), 0, patience.whole),
+            up=made(_unlimited(patience.taken), TRIES, patience.taken),
+        )
+    except BaseError as error:
+        cause = _cause(str(error), None, known)
+        raise StoreRefused(f"the credentials for {address} cannot be used", cause=cause, hint=HINTS[bucket.cloud]) from error
     return BucketObjects(doors, bucket.cloud, shown=address, credentials=known, patience=patience)
 
 
@@ -308,7 +312,9 @@ def _in_our_words(error: Exception, shown: str, credentials: Credentials, cloud:
     if status == 501:
         return _Unknown(f"the shared store {shown} cannot do this", cause=cause)
     refused = isinstance(error, PermissionDeniedError | UnauthenticatedError) or status in (401, 403)
-    if refused or (status == 400 and _NO_KEYS.search(said)):
+    refused = refused or (status == 400 and _NO_KEYS.search(said) is not None)
+    # Servers that speak S3 and something else as well take what is not signed for that.
+    if refused or (not credentials.known and status is not None and status < 500 and status not in AGAIN):
         hint = "check the credentials, and what they are allowed to do"
         if not credentials.known:
             cause, hint = f"{cause}; no credentials were found", HINTS[cloud]
