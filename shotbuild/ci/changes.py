@@ -95,7 +95,7 @@ class _Found:
         before = None if self._earlier is None else self._earlier.plan.chosen.get(name)
         known = self._earlier is not None and any(shot.name == name for shot in self._earlier.project.shots)
         if self._earlier is not None and not known:
-            return self._change(name, NEW, (), steps, None, after)
+            return self._change(name, NEW, self._wish(name), steps, None, after)
         edited = [step for step in steps if step.name in self._edited]
         if (
             after is not None
@@ -108,7 +108,13 @@ class _Found:
         if not edited:
             return None
         fresh = self._earlier is None and all(self._lines[step.name].last is None for step in edited)
-        return self._change(name, NEW if fresh else CHANGED, self._difference(edited), steps, before, after)
+        lines = self._wish(name) if fresh else self._difference(edited)
+        return self._change(name, NEW if fresh else CHANGED, lines, steps, before, after)
+
+    def _wish(self, name: str) -> tuple[str, ...]:
+        """What a new shot is to show."""
+        shot = next(shot for shot in self._project.shots if shot.name == name)
+        return (f"+ plate: {shot.plate}",) if shot.plate is not None else (f"+ prompt: {shot.prompt}",)
 
     def _change(
         self,

@@ -63,7 +63,7 @@ def xml(suite: str, cases: Sequence[Case]) -> str:
     """One suite as a document. suite: such as `shotbuild build`."""
     seconds = sum(case.seconds for case in cases)
     counts = {
-        "name": suite,
+        "name": _fit(suite),
         "tests": str(len(cases)),
         "failures": str(sum(case.failure is not None for case in cases)),
         "errors": "0",
