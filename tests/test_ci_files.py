@@ -129,7 +129,7 @@ def test_pre_commit_runs_the_hooks(tmp_path: Path) -> None:
     """The real pre-commit on a project: with this checkout's hooks, by the shotbuild that is installed here."""
     film = tmp_path / "film"
     (film / "specs").mkdir(parents=True)
-    (film / "shotbuild.yaml").write_text("shotbuild: 1\nproject: film\n")
+    (film / "shotbuild.yaml").write_text("shotbuild: 1\nproject: film\nformat: {size: 64x36}\ndefaults: {duration: 2f}\n")
     (film / "specs/film.yaml").write_text("shots: {sh010: {prompt: a coast}}\n")
     local = [{**hook, "language": "system"} for hook in hooks().values()]
     (film / ".pre-commit-config.yaml").write_text(yaml.safe_dump({"repos": [{"repo": "local", "hooks": local}]}))

@@ -265,7 +265,18 @@ def test_plan_prints_symbols_reasons_and_prices(film: Path, call: Call) -> None:
 def test_plan_json(film: Path, call: Call) -> None:
     edit(film, "a lighthouse", "a windmill")
     found = json.loads(call(film, "plan", "--json").out)
-    assert set(found) == {"schema", "steps", "cost", "unknown_prices", "limits", "choices", "whole"}
+    assert set(found) == {
+        "schema",
+        "steps",
+        "cost",
+        "unknown_prices",
+        "limits",
+        "choices",
+        "whole",
+        "stops",
+        "held",
+        "only_here",
+    }
     assert found["whole"] == []
     assert found["schema"] == "shotbuild/plan/1"
     assert {step["state"] for step in found["steps"]} == {"changed", "cached"}

@@ -1,5 +1,6 @@
 """A frozen call asks no provider and writes nothing that Git keeps, whatever it is told to do."""
 
+import shutil
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
@@ -123,6 +124,25 @@ def test_the_option_says_the_same_as_the_variable(changed: Path) -> None:
     for words in (["build"], ["roll", "sh010"], ["verify", "sh010"], ["plan"]):
         assert run(changed, *words, "--frozen", env={}).code == 3, words
         assert kept(changed) == before, words
+
+
+def test_a_fork_without_a_key_is_planned_and_built_of_what_is_there(bought: Path, tmp_path: Path) -> None:
+    """A clone, where no program may run: by itself it says what is missing, and with the bytes of takes it builds."""
+    (bought / "specs/film.yaml").write_text(SPECS)
+    fork = tmp_path / "fork"
+    subprocess.run(["git", "clone", "-q", str(bought), str(fork)], check=True)
+    before = {**contents(fork, "takes"), **contents(fork, "specs"), "lock": (fork / "shotbuild.lock").read_text()}
+    assert shotbuild(fork, "plan").code == 0
+    told = shotbuild(fork, "build", "--frozen", env=FROZEN)
+    assert told.code == 3
+    assert "sh020/t1 is missing, and a frozen build generates nothing" in told.err
+    shutil.copytree(bought / ".shotbuild/store", fork / ".shotbuild/store", dirs_exist_ok=True)
+    for words in (["plan"], ["build", "--frozen"], ["deliver", "--frozen"]):
+        told = shotbuild(fork, *words, env=FROZEN)
+        assert told.code == 0, told.err
+    assert contents(fork, "out/sequences") == contents(bought, "out/sequences")
+    assert before == {**contents(fork, "takes"), **contents(fork, "specs"), "lock": (fork / "shotbuild.lock").read_text()}
+    subprocess.run(["git", "diff", "--exit-code"], cwd=fork, check=True)
 
 
 @pytest.fixture
