@@ -25,7 +25,7 @@ from shotbuild.host.forks import cores
 from shotbuild.host.workers import Workers
 from shotbuild.hosting import Hosting
 from shotbuild.linking import Linker
-from shotbuild.missing import bytes_missing, paid_missing
+from shotbuild.missing import bytes_missing, frozen_missing, paid_missing
 from shotbuild.plan.bind import Wanted
 from shotbuild.plan.graph import Plan
 from shotbuild.plugins import Registry
@@ -65,7 +65,7 @@ def make(
     try:
         build_id = uuid.uuid4().hex  # one limit for all passes
         refused = partial(_refusal, plan, rooms, hosting)
-        refuse = partial(refused, _allowed if options.generates else _frozen)
+        refuse = partial(refused, _allowed if options.generates else frozen_missing)
         shots = [shot.name for shot in project.shots if shot.plate is None]
         with (
             claiming(rooms, wanted=options.claim and options.generates) as claims,
@@ -97,7 +97,7 @@ def make(
                 if cancel.is_set() or not lost:
                     break
                 # Damaged bytes were set aside, so the step that made them is missing now, and is made again.
-                again = partial(refused, partial(_again, casting, report) if options.generates else _frozen)
+                again = partial(refused, partial(_again, casting, report) if options.generates else frozen_missing)
                 report = _joined(report, run(again, linker.begin))
                 placed = linker.end({done.step.name for done in report.done})
             sampling = _sampling(options, project, rooms, registry, folder, workers, cancel)
@@ -193,16 +193,6 @@ def _refusal(
     """Why a step that nobody has made may not be made. Bytes that a person chose, or paid for, are never made anew."""
     lost = bytes_missing(plan, wanted.step, rooms) or paid_missing(wanted, rooms) or otherwise(wanted.step)
     return lost or (hosting.refusal(wanted.step) if hosting is not None else None)
-
-
-def _frozen(step: Step) -> ShotbuildError | None:
-    if step.use is None:
-        return None
-    return GateError(
-        f"{step.name} is missing, and a frozen build generates nothing",
-        location=step.location,
-        hint="build without --frozen where generating is allowed, then commit the ledger and share the store",
-    )
 
 
 def _again(casting: Casting, before: Report, step: Step) -> ShotbuildError | None:

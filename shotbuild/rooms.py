@@ -19,6 +19,7 @@ from shotbuild.engine.clock import Clock, RealClock
 from shotbuild.engine.done import Done
 from shotbuild.engine.journal import Journal
 from shotbuild.errors import Location, ShotbuildError, SpecError, SpecErrors, StoreError
+from shotbuild.frozen import is_frozen
 from shotbuild.host import files, folders, packing
 from shotbuild.host.memory import Memory, settled, stamp_of
 from shotbuild.host.places import Places
@@ -167,7 +168,7 @@ class Rooms:
         place = of_text(use.address).sha256[:16]
         known, recorded = self.memory.table(f"shared {place}"), self.memory.table(f"recorded {place}")
         objects = opened(use, self.root, seen=bool(known))
-        return Shared(objects, known, self.warn, recorded=recorded, writes=use.push != PUSH_NOTHING)
+        return Shared(objects, known, self.warn, recorded=recorded, writes=use.push != PUSH_NOTHING and not is_frozen())
 
     @property
     def store_use(self) -> StoreUse | None:
