@@ -189,8 +189,7 @@ class FolderObjects:
         with self._told():
             place = self._place(key)
             self._check_root()
-            if not self._root.is_dir():
-                self._root.mkdir()
+            self._root.mkdir(exist_ok=True)
             mode = stat.S_IMODE(self._root.stat().st_mode)
             self._make(place.parent, mode)
             self._make(self._root / INCOMING, mode)

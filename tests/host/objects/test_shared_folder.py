@@ -5,7 +5,9 @@ import secrets
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,19 @@ def test_a_folder_that_is_not_mounted_is_unavailable_and_not_quietly_made(root: 
     with pytest.raises(StoreUnavailable) as raised:
         objects.write(KEY, b"")
     assert raised.value.cause == "it is empty, and was not before"
+
+
+def test_many_writers_may_be_the_first_at_once(root: Path) -> None:
+    gate = threading.Barrier(8)
+
+    def write(number: int) -> None:
+        objects = FolderObjects(root)
+        gate.wait()
+        objects.write(f"cas/{number:064}", b"take")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(8)))
+    assert len(list(FolderObjects(root).each("cas"))) == 8
 
 
 def test_the_parent_of_a_folder_is_not_made(tmp_path: Path) -> None:
