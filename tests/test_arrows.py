@@ -46,7 +46,7 @@ RANKS = (
     ("engine",),
     ("plugins",),
     PROJECT,
-    ("takes", "keeping", "paying", "ci"),
+    ("takes", "keeping", "paying", "ci", "exchange"),
     ("cli",),
     ("testing",),
 )

@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plan": (SEE, "Show what a build would do, why, and what it costs."),
     "build": (DO, "Make what is missing or changed; results go into out/."),
     "deliver": (DO, "Make the deliverables and what they need, into out/."),
+    "worker": (DO, "Make a part of an exported job: run, collect; for farms."),
     "takes": (DECIDE, "List takes: what was asked, what stands, who said what of it."),
     "roll": (DECIDE, "Make more takes of a shot, with seeds of their own."),
     "migrate": (DECIDE, "Roll another model beside what stands, and compare."),
@@ -43,7 +44,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": (DECIDE, "Make takes again, and measure how often they come out."),
     "restore": (DECIDE, "Bring the choice of takes back to a Git revision or an event."),
     "import": (DECIDE, "Bring a clip or frames from elsewhere in as a take of a shot."),
-    "export": (DECIDE, "Put a shot's frames out for VFX, with handles."),
+    "export": (DECIDE, "Put a shot's frames out for VFX, or what is missing for a farm."),
     "diff": (DECIDE, "Lay two takes side by side: recipe, streams, measured pictures."),
     "why": (DECIDE, "Say of a file which takes are in it, and who chose them."),
     "providers": (PAY, "List who makes takes: models, limits, prices, keys."),
@@ -60,7 +61,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-GROUPS = frozenset({"store", "export"})
+GROUPS = frozenset({"store", "export", "worker"})
 """Commands that have commands of their own."""
 # A module cannot be called by a word of the language.
 MODULES = {"import": "import_"}

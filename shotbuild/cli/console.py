@@ -80,6 +80,14 @@ def line(content: dict[str, object]) -> None:
         drop_stdout()
 
 
+def tell(text: str) -> None:
+    """One line for a program that reads along, sent at once: whatever is in it, it stays one line."""
+    try:
+        print(printable(" ".join(text.split())), flush=True)
+    except BrokenPipeError:
+        drop_stdout()
+
+
 def error(problem: ShotbuildError, project: Path | None) -> None:
     err(render(problem, lambda location: read_line(find_root(project or Path()), location)))
 

@@ -1,26 +1,28 @@
-"""`shotbuild export frames`: what stands for a shot as numbered pictures, for programs that do not read films."""
+"""`shotbuild export`: a shot as numbered pictures for programs that do not read films, missing steps as a job for a farm."""
 
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from shotbuild.cli import console
-from shotbuild.cli.options import JsonOption, ProjectOption
+from shotbuild.cli.options import JsonOption, ProjectOption, Targets
+from shotbuild.exchange.addresses import is_folder
+from shotbuild.exchange.openjd import TEMPLATE
+from shotbuild.exchange.sending import Sent, export_openjd
+from shotbuild.records import StoreUse
 from shotbuild.takes.frames import FIRST, HANDLES, Exported, export_frames
 from shotbuild.units import counted, rate_name, rate_text
 from shotbuild.workspace import open_project
 
-TO = Path("frames")
+TO, FARM = Path("frames"), Path("farm")
+TENTHS = 10
 
 commands = typer.Typer(
-    no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Put frames out for other programs."
+    no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Put frames or a job out for other programs."
 )
-
-
-@commands.callback()
-def _group() -> None:
-    """Keeps `frames` a command of its own: typer takes a single one for the group itself."""
 
 
 @commands.command("frames", help="Write the frames of a shot's take, with handles around what the cuts use.")
@@ -84,4 +86,65 @@ def _content(found: Exported) -> dict[str, object]:
         "rate": rate_text(found.rate),
         "whole": found.whole or None,
         "sound": found.sound,
+    }
+
+
+@commands.command("openjd", help="Write what is missing as an Open Job Description job, for render farms.")
+def openjd(
+    targets: Targets = None,
+    project: ProjectOption = Path(),
+    to: Annotated[Path, typer.Option("--to", help="A folder that gets template, plan and values.")] = FARM,
+    store: Annotated[
+        str | None, typer.Option("--store", help="A shared store in place of the project's.", show_default=False)
+    ] = None,
+    no_push: Annotated[bool, typer.Option("--no-push", help="Put nothing into the store: it is there already.")] = False,
+    json: JsonOption = False,
+) -> int:
+    workspace = open_project(project, console.warn)
+    sent = export_openjd(workspace, targets or [], to, store=store, push=not no_push, progress=_progress())
+    if json:
+        console.document("export-openjd", _sent_content(sent))
+        return 0
+    _print_sent(sent)
+    return 0
+
+
+def _progress() -> Callable[[int, int], None]:
+    """Tells how many files are in the store, a tenth at a time."""
+    told = 0
+
+    def show(done: int, of: int) -> None:
+        nonlocal told
+        if of >= TENTHS and done * TENTHS // of > told:
+            told = done * TENTHS // of
+            console.err(f"{done} of {counted(of, 'file')} in the store")
+
+    return show
+
+
+def _print_sent(sent: Sent) -> None:
+    console.out(f"{sent.folder / TEMPLATE}: {counted(sent.steps, 'step')} in {counted(sent.lots, 'task')}, {sent.store}")
+    if sent.sent is None:
+        console.err(
+            f"note: nothing was put into the store, which has to have {counted(sent.read, 'file')} that the job reads"
+        )
+    else:
+        console.err(f"{counted(sent.sent, 'file')} put into the store, {sent.there} there already")
+    if not sent.steps:
+        console.err("note: nothing is missing: the job only hands out what is there")
+    value = f" -p {shlex.quote(f'Store={sent.store}')}" if is_folder(StoreUse(address=sent.store)) else ""
+    console.err(
+        f"\nhint: `openjd run {shlex.quote(str(sent.folder / TEMPLATE))}{value}` makes it here; a farm takes the folder"
+    )
+
+
+def _sent_content(sent: Sent) -> dict[str, object]:
+    return {
+        "folder": str(sent.folder),
+        "store": sent.store,
+        "steps": sent.steps,
+        "tasks": sent.lots,
+        "waves": sent.waves,
+        "results": list(sent.results),
+        "files": {"read": sent.read, "sent": sent.sent, "there": sent.there},
     }

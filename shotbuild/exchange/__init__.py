@@ -1,0 +1,1 @@
+"""What leaves a project for other programs in their formats, and what comes back; one file per format."""
