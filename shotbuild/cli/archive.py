@@ -8,7 +8,7 @@ import typer
 
 from shotbuild.cli import console
 from shotbuild.cli.display import Plain
-from shotbuild.cli.making import terminable
+from shotbuild.cli.interrupts import terminable
 from shotbuild.cli.options import JsonOption, ProjectOption
 from shotbuild.engine.events import Event, Failed, Linked
 from shotbuild.errors import PlanError, ShotbuildError, render

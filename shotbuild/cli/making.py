@@ -2,14 +2,12 @@
 
 import gc
 import secrets
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from types import FrameType
 
 from shotbuild import uptodate
 from shotbuild.built import Built
@@ -17,6 +15,7 @@ from shotbuild.ci import github, pages
 from shotbuild.ci.junit import Heard, xml
 from shotbuild.cli import console
 from shotbuild.cli.display import Display, JsonLines, Plain, summary_json, summary_text
+from shotbuild.cli.interrupts import terminable
 from shotbuild.engine.estimate import bill
 from shotbuild.engine.events import Event, Started, Warned
 from shotbuild.errors import PlanError, ShotbuildError, printable
@@ -119,21 +118,6 @@ def _display(*, json: bool) -> Display:
         view: Display = import_module("shotbuild.cli.live").LiveView()
         return view
     return Plain()
-
-
-@contextmanager
-def terminable() -> Iterator[None]:
-    """SIGTERM and SIGHUP stop a build as Ctrl-C does: programs that run are ended with it."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def money(text: str | None) -> Money | None:

@@ -9,7 +9,7 @@ import typer
 
 from shotbuild.cli import console
 from shotbuild.cli.columns import wrapped
-from shotbuild.cli.making import terminable
+from shotbuild.cli.interrupts import terminable
 from shotbuild.cli.options import JsonOption, ProjectOption
 from shotbuild.engine.journal import Entry, Phase
 from shotbuild.errors import NeedsPerson, PlanError, nearest

@@ -11,7 +11,7 @@ from typing import Annotated, TypeAlias
 import typer
 
 from shotbuild.cli import console
-from shotbuild.cli.making import terminable
+from shotbuild.cli.interrupts import terminable
 from shotbuild.errors import ShotbuildError
 from shotbuild.exchange import workbench
 from shotbuild.plugins import registry
@@ -49,7 +49,15 @@ def run(
     folder: FolderOption = None,
     openjd: OpenjdOption = False,
 ) -> int:
-    with _told(openjd), _place(folder) as place:
+    failures: list[ShotbuildError] = []
+
+    def failed(name: str, error: ShotbuildError) -> None:
+        failures.append(error)
+        _tell_failure(error, f"{name}: ", openjd=openjd)
+        console.err(f"{name} failed")
+        console.error(error, place)
+
+    with _told(openjd=openjd), _place(folder) as place:
         parcel = workbench.parcel_of(plan)
         names = [name for lot in workbench.lots_of(parcel, number) for name in lot]
         workbench.check(parcel, names, registry())
@@ -57,12 +65,13 @@ def run(
         worker = opened_worker(use, place, _warn, cancel)
         with _asking(use, place) as shared, terminable():
             try:
-                workbench.make(parcel, names, shared, worker.make, _progress(names, openjd=openjd))
+                workbench.make(parcel, names, shared, worker.make, _progress(names, openjd=openjd), failed)
             except KeyboardInterrupt:
                 cancel.set()
                 raise
-    console.err(f"{counted(len(names), 'step')} in the store")
-    return 0
+    left = f", {len(failures)} failed" if failures else ""
+    console.err(f"{counted(len(names) - len(failures), 'step')} in the store{left}")
+    return failures[0].exit_code if failures else 0
 
 
 @commands.command("collect", help="Put a job's results under their names into a folder, each read against its digest.")
@@ -76,7 +85,7 @@ def collect(
     force: Annotated[bool, typer.Option("--force", help="Replace files there that no delivery wrote.")] = False,
     openjd: OpenjdOption = False,
 ) -> int:
-    with _told(openjd), _place(folder) as place:
+    with _told(openjd=openjd), _place(folder) as place:
         parcel = workbench.parcel_of(plan)
         with _asking(workbench.store_of(store, endpoint, region, os.environ), place) as shared:
             handed = workbench.collect(parcel, shared, place, to, force=force)
@@ -87,14 +96,18 @@ def collect(
 
 
 @contextmanager
-def _told(openjd: bool) -> Iterator[None]:
+def _told(*, openjd: bool) -> Iterator[None]:
     """A farm shows why something failed without its log."""
     try:
         yield
     except ShotbuildError as error:
-        if openjd:
-            console.tell(f"openjd_fail: {error.message}" + (f" ({error.cause})" if error.cause else ""))
+        _tell_failure(error, openjd=openjd)
         raise
+
+
+def _tell_failure(error: ShotbuildError, name: str = "", *, openjd: bool) -> None:
+    if openjd:
+        console.tell(f"openjd_fail: {name}{error.message}" + (f" ({error.cause})" if error.cause else ""))
 
 
 @contextmanager

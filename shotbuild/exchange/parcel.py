@@ -135,10 +135,10 @@ def _origin(origin: Origin, numbers: Mapping[str, int]) -> Value:
     return fields(sha256=origin.digest.sha256, size=origin.digest.size)
 
 
-def read(text: bytes) -> Parcel:
-    """Errors: PlanError when it is no parcel, or one of another version."""
-    if len(text) > LARGEST:
-        raise PlanError(f"this is no plan for workers: it is larger than {LARGEST} bytes", hint=HINT)
+def read(text: bytes, most: int = LARGEST) -> Parcel:
+    """most: bytes. Errors: PlanError when it is no parcel, or one of another version."""
+    if len(text) > most:
+        raise PlanError(f"this is no plan for workers: it is larger than {most} bytes", hint=HINT)
     try:
         said = json.loads(text)
         if not isinstance(said, dict) or said.get("schema") != SCHEMA:

@@ -101,7 +101,7 @@ def _refuse(workspace: Workspace, lines: Sequence[Forecast]) -> None:
     shots: list[str] = []
     for line in (line for line in lines if line.result is None):
         step = line.step
-        lost = bytes_missing(workspace.whole, step, workspace.rooms.blobs)
+        lost = bytes_missing(workspace.whole, step, workspace.rooms)
         for each in line.wanted:
             lost = lost or paid_missing(each, workspace.rooms)
         if lost is not None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from shotbuild.errors import GateError, PlanError, StoreError, StoreUnavailable
+from shotbuild.errors import Cancelled, GateError, PlanError, ShotbuildError, StoreError, StoreUnavailable
 from shotbuild.exchange.addresses import absolute, named, without_user
 from shotbuild.exchange.lots import depths
 from shotbuild.exchange.parcel import LARGEST, Parcel, Result, read
@@ -91,6 +91,7 @@ class Bindings:
     def __init__(self, parcel: Parcel, shared: Shared) -> None:
         self._parcel, self._shared = parcel, shared
         self._gave: dict[str, ActionResult] = {}
+        self._depths = depths(parcel.steps)
 
     def bind(self, name: str) -> Wanted:
         """Errors: StoreError when a step before it has given nothing yet, or the store cannot be asked."""
@@ -114,10 +115,11 @@ class Bindings:
             if name not in wanted:
                 wanted.add(name)
                 waiting += [each for each in upstream(self._parcel.step(name)) if each not in self._gave]
-        depth = depths(self._parcel.steps) if wanted else {}
+        if not wanted:
+            return
         layers: dict[int, list[str]] = {}
         for name in wanted:
-            layers.setdefault(depth[name], []).append(name)
+            layers.setdefault(self._depths[name], []).append(name)
         with ThreadPoolExecutor(ASKED_AT_ONCE, "look-up") as pool:
             for layer in sorted(layers):
                 steps = sorted(layers[layer], key=self._parcel.numbers.__getitem__)
@@ -155,15 +157,22 @@ def make(
     shared: Shared,
     make_one: Callable[[Wanted, Callable[[str, int], None]], ActionResult],
     progress: Callable[[str, int], None],
+    failed: Callable[[str, ShotbuildError], None],
 ) -> None:
     """Makes steps one after another, each after those before it. make_one: makes a bound one and puts it into the store;
-    progress: told the name of a step and percents of it, from any thread.
+    progress: told the name of a step and percents of it, from any thread; failed: told of one that came to nothing, and the
+    others go on.
 
-    Errors: StoreError, and those of the stage."""
+    Errors: Cancelled; StoreUnavailable, since then nothing could be kept."""
     bindings = Bindings(parcel, shared)
     for name in names:
         progress(name, 0)
-        bindings.told(name, make_one(bindings.bind(name), _of(name, progress)))
+        try:
+            bindings.told(name, make_one(bindings.bind(name), _of(name, progress)))
+        except (Cancelled, StoreUnavailable):
+            raise
+        except ShotbuildError as error:
+            failed(name, error)
         progress(name, 100)
 
 
