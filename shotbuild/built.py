@@ -16,7 +16,8 @@ class BuildOptions:
     """jobs: steps at once, None = one per core; frozen: generate nothing and hold the lock; kept_only: generate nothing;
     strict: deliver only what is approved; max_cost: for this build; first: shots to make before all others; claim: in the
     shared store, before anything is paid for, so that two machines do not both pay; sample: of the results that came from
-    the shared store, those that are made again here and compared."""
+    the shared store, those that are made again here and compared; on: where steps run, as `--on` takes it; insecure:
+    also in the clear."""
 
     jobs: int | None = None
     frozen: bool = False
@@ -26,6 +27,8 @@ class BuildOptions:
     max_cost: Money | None = None
     first: tuple[str, ...] = ()
     claim: bool = True
+    on: str | None = None
+    insecure: bool = False
     sample: Sample | None = None
 
     @property

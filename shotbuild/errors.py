@@ -12,6 +12,7 @@ ShotbuildError            expected: a message, no traceback
   MediaError       1      a picture or sound file is not what it has to be
   StoreError       1      the store cannot be used    BytesLost: a blob is missing or does not match its digest
                           a shared one: StoreUnavailable · StoreRefused
+  FarmError        1      machines that help cannot be used    MachineUnfit: one of them cannot do what is asked
   GateError        3      --frozen, --strict, checks
   NeedsPerson      5      decisions that contradict each other    FateUnknown: a paid request that may have been accepted
   LimitReached     6      budget or take limit
@@ -183,6 +184,14 @@ class StoreRefused(StoreUnavailable):
 
 class BytesLost(StoreError):
     """A blob is missing or was damaged. What can be made again is made again by building once more."""
+
+
+class FarmError(ShotbuildError):
+    """The machines that help with a build cannot be used. What was made so far is kept."""
+
+
+class MachineUnfit(FarmError):
+    """One machine cannot make what the build wants as the build wants it; another one may."""
 
 
 class GateError(ShotbuildError):

@@ -1,5 +1,6 @@
 """A Plan → results in out/: checks the lock and the price, runs the engine, links what came out. One call, one build."""
 
+import os
 import threading
 import time
 import uuid
@@ -9,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any, TypeAlias
 
 from shotbuild.ahead import Ahead
 from shotbuild.built import BuildOptions, Built
@@ -18,8 +20,10 @@ from shotbuild.engine.build import Orders, Report, build
 from shotbuild.engine.done import Done
 from shotbuild.engine.estimate import bill
 from shotbuild.engine.events import Event, Linked
-from shotbuild.engine.execute import Workshop, execute, execute_all, workplace
+from shotbuild.engine.execute import Workshop, workplace
+from shotbuild.engine.executor import Executor, Here, Split
 from shotbuild.engine.journal import OWED, Phase
+from shotbuild.engine.operations import Counter
 from shotbuild.errors import BytesLost, GateError, ShotbuildError, StoreError
 from shotbuild.host.forks import cores
 from shotbuild.host.workers import Workers
@@ -28,17 +32,20 @@ from shotbuild.linking import Linker
 from shotbuild.missing import bytes_missing, frozen_missing, paid_missing
 from shotbuild.plan.bind import Wanted
 from shotbuild.plan.graph import Plan
-from shotbuild.plugins import Registry
+from shotbuild.plugins import Registry, load
 from shotbuild.purchasing import Lines, counter
 from shotbuild.pushing import pushing
+from shotbuild.records import LOCAL as EXECUTOR_HERE
 from shotbuild.records import Lock, Price, Project, Step, owed
 from shotbuild.rooms import Rooms
 from shotbuild.sampling import Sampling, came_from_elsewhere
 from shotbuild.spec.lockfile import FILE as LOCK_FILE
 from shotbuild.spec.lockfile import differences, extended
-from shotbuild.store.claims import Claims
 from shotbuild.units import counted
 
+Progress: TypeAlias = "SimpleQueue[tuple[str, str, int | None]]"
+MOST = 512
+"""Steps at most that are under way on other machines: each has a thread that waits for it."""
 # As deep as a plan can be damaged: each pass heals what the one before found.
 HEALINGS = 12
 
@@ -64,7 +71,8 @@ def make(
     hold_lock(rooms, casting.resolved(rooms.tools(project)), holder)
     try:
         build_id = uuid.uuid4().hex  # one limit for all passes
-        refused = partial(_refusal, plan, rooms, hosting)
+        farming = _farming(plan, project, casting, options)
+        refused = partial(_refusal, plan, rooms, hosting, farming)
         refuse = partial(refused, _allowed if options.generates else frozen_missing)
         shots = [shot.name for shot in project.shots if shot.plate is None]
         with (
@@ -73,23 +81,22 @@ def make(
             Workers() as workers,
             workplace(rooms.folder("work"), rooms.folder("locks")) as folder,
             Linker(plan, partial(rooms.link, hard=project.settings.link == "hardlink", folder=folder)) as linker,
+            ExitStack() as held,
         ):
-            run = partial(
-                _run,
-                plan,
-                project,
-                rooms,
-                registry,
-                casting,
-                options,
-                cancel,
-                hear,
-                build_id,
-                folder,
-                workers,
-                ahead,
-                claims,
+            progress: Progress = SimpleQueue()
+            shop = Workshop(
+                blobs=rooms.blobs,
+                stage=registry.stage,
+                ffmpeg=rooms.ffmpeg(project),
+                folder=folder,
+                cancel=cancel,
+                root=rooms.root,
+                progress=lambda key, percent: progress.put((key, "generating", percent)),
+                workers=workers,
             )
+            executor = held.enter_context(closing(_executor(farming, shop, rooms, options, build_id, progress)))
+            desk = partial(counter, project, rooms, casting, shop, claims=claims, hear=hear, build=build_id)
+            run = partial(_run, plan, rooms, casting, options, hear, desk, shop, executor, farming, progress, ahead)
             report = run(refuse, linker.begin)
             placed = linker.end({done.step.name for done in report.done})
             for _ in range(HEALINGS):
@@ -187,12 +194,15 @@ def _refusal(
     plan: Plan,
     rooms: Rooms,
     hosting: Hosting | None,
+    farming: Any,
     otherwise: Callable[[Step], ShotbuildError | None],
     wanted: Wanted,
 ) -> ShotbuildError | None:
     """Why a step that nobody has made may not be made. Bytes that a person chose, or paid for, are never made anew."""
     lost = bytes_missing(plan, wanted.step, rooms) or paid_missing(wanted, rooms) or otherwise(wanted.step)
-    return lost or (hosting.refusal(wanted.step) if hosting is not None else None)
+    # A machine of the farm looks at its own weights before it makes anything.
+    looked_at = hosting is None or (farming is not None and farming.goes(wanted.step))
+    return lost or (None if looked_at or hosting is None else hosting.refusal(wanted.step))
 
 
 def _again(casting: Casting, before: Report, step: Step) -> ShotbuildError | None:
@@ -236,42 +246,53 @@ def hold_lock(rooms: Rooms, now: Lock, holder: str | None) -> None:
         rooms.write_lock(extended(locked, now))
 
 
+def _farming(plan: Plan, project: Project, casting: Casting, options: BuildOptions) -> Any:
+    """Which other machines run steps; None = there are none. Errors: PlanError."""
+    if project.settings.executor == EXECUTOR_HERE and not options.on and not os.environ.get("SHOTBUILD_ON"):
+        return None
+    return load("shotbuild.farming:farming_of", "the farm")(plan, project, casting, options)
+
+
+def _executor(
+    farming: Any, shop: Workshop, rooms: Rooms, options: BuildOptions, build_id: str, progress: Progress
+) -> Executor:
+    """Who runs steps: this machine, and others for those that may go there."""
+    here = Here(shop, options.jobs or cores())
+    if farming is None:
+        return here
+
+    def opened() -> Executor:
+        farm: Executor = farming.opened(
+            rooms, options, shop.folder, build_id, shop.cancel, lambda key, word, percent: progress.put((key, word, percent))
+        )
+        return farm
+
+    return Split(here, opened, farming.goes)
+
+
 def _run(
     plan: Plan,
-    project: Project,
     rooms: Rooms,
-    registry: Registry,
     casting: Casting,
     options: BuildOptions,
-    cancel: threading.Event,
     hear: Callable[[Event], None],
-    build_id: str,
-    folder: Path,
-    workers: Workers,
+    desk: Callable[..., Counter],
+    shop: Workshop,
+    executor: Executor,
+    farming: Any,
+    progress: Progress,
     ahead: Ahead,
-    claims: Claims | None,
     refuse: Callable[[Wanted], ShotbuildError | None],
     then: Callable[[Done], None],
 ) -> Report:
-    """folder: the build's own, for what is being made; workers: programs that stay loaded; then: told of each step that is
-    done and recorded."""
-    progress: SimpleQueue[tuple[str, int]] = SimpleQueue()
+    """One pass. desk: opens what services are bought with; shop: where things are made here; executor: who runs steps; then:
+    told of each step that is done and recorded."""
+    shop.verified.clear()  # what was found right in an earlier pass may have been damaged since
     with closing(Lines()) as lines:
-        shop = Workshop(
-            blobs=rooms.blobs,
-            stage=registry.stage,
-            ffmpeg=rooms.ffmpeg(project),
-            folder=folder,
-            cancel=cancel,
-            root=rooms.root,
-            progress=lambda key, percent: progress.put((key, percent)),
-            workers=workers,
-        )
-
         buys = any(casting.terms(step) is not None for step in plan.steps)
-        desk = counter(project, rooms, casting, shop, lines, build_id, options.max_cost, hear, claims) if buys else None
+        opened = desk(lines=lines, max_cost=options.max_cost) if buys else None
         fetched = {entry.action for entry in rooms.journal.unfinished() if buys and entry.phase is Phase.FETCHED}
-        record = rooms.record if desk is None else partial(_entered, rooms, fetched)
+        record = rooms.record if opened is None else partial(_entered, rooms, fetched)
 
         def settled(done: Done) -> None:
             record(done)
@@ -281,20 +302,22 @@ def _run(
             source=rooms.source,
             bring=rooms.bring,
             lookup=rooms.lookup,
-            lane=casting.lane,
+            lane=casting.lane if farming is None else farming.lane,
             terms=casting.terms,
-            counter=desk,
+            counter=opened,
             price=casting.price,
-            run=partial(ahead.run, run=partial(execute, shop=shop)),
-            run_all=lambda wanted: execute_all(wanted, shop),
+            run=partial(ahead.run, run=executor.run),
+            run_all=executor.run_all,
             record=settled,
             keep=rooms.keep,
             locks=rooms.folder("locks"),
             held=ahead.lock,
-            jobs=options.jobs or cores(),
+            jobs=(options.jobs or cores()) if farming is None else MOST,
+            at_once=None if farming is None else executor.at_once,
+            hands=None if farming is None else executor.hands,
             refuse=refuse,
             fail_fast=options.fail_fast,
-            cancel=cancel,
+            cancel=shop.cancel,
             hear=hear,
             clock=rooms.clock,
             progress=progress,

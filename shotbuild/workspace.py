@@ -37,6 +37,7 @@ from shotbuild.plan.materials import Materials
 from shotbuild.plugins import Lazy, Registry, load, registry
 from shotbuild.providers.common import table_objections
 from shotbuild.providers.interface import Model, is_service
+from shotbuild.records import LOCAL as EXECUTOR_HERE
 from shotbuild.records import (
     ActionResult,
     Chosen,
@@ -681,6 +682,8 @@ class Workspace:
         project = spec.edited(self.rooms.root, self.tables, self.rooms.kept)
         if project is None or any(shot.moved for shot in project.shots):
             return None
+        if options.on or project.settings.executor != EXECUTOR_HERE:
+            return None  # others make them
         if deliver:
             shown = self.rooms.kept.shown
             project = replace(project, shots=tuple(shot for shot in project.shots if shot.name in shown))

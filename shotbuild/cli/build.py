@@ -9,11 +9,13 @@ from shotbuild.cli.options import (
     FailFast,
     First,
     Frozen,
+    Insecure,
     Jobs,
     JsonOption,
     Junit,
     MaxCost,
     NoClaim,
+    On,
     ProjectOption,
     Targets,
     VerifySample,
@@ -32,6 +34,8 @@ def command(
     first: First = None,
     verify_sample: VerifySample = None,
     junit: Junit = None,
+    on: On = None,
+    insecure: Insecure = False,
     json: JsonOption = False,
 ) -> int:
     options = BuildOptions(
@@ -40,6 +44,8 @@ def command(
         fail_fast=fail_fast,
         max_cost=money(max_cost),
         claim=not no_claim,
+        on=on,
+        insecure=insecure,
         first=tuple(first or ()),
         sample=sample(verify_sample),
     )

@@ -13,11 +13,13 @@ from shotbuild.cli.options import (
     FailFast,
     First,
     Frozen,
+    Insecure,
     Jobs,
     JsonOption,
     Junit,
     MaxCost,
     NoClaim,
+    On,
     Only,
     ProjectOption,
     Strict,
@@ -46,6 +48,8 @@ def command(
     first: First = None,
     junit: Junit = None,
     verify_sample: VerifySample = None,
+    on: On = None,
+    insecure: Insecure = False,
     json: JsonOption = False,
 ) -> int:
     options = BuildOptions(
@@ -55,6 +59,8 @@ def command(
         fail_fast=fail_fast,
         max_cost=money(max_cost),
         claim=not no_claim,
+        on=on,
+        insecure=insecure,
         first=tuple(first or ()),
         sample=sample(verify_sample),
     )

@@ -46,6 +46,17 @@ Base: TypeAlias = Annotated[
         "--base", help="A Git revision; what counts is the commit that it has in common with HEAD.", show_default=False
     ),
 ]
+On: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--on",
+        help="Where steps run: `tls://HOST:8786` of a Dask scheduler, `local` to try that here, `here` without one.",
+        show_default=False,
+    ),
+]
+Insecure: TypeAlias = Annotated[
+    bool, typer.Option("--insecure", help="With --on: reach another machine in the clear, in a network of your own.")
+]
 FailFast: TypeAlias = Annotated[bool, typer.Option("--fail-fast", help="Stop everything at the first failure.")]
 MaxCost: TypeAlias = Annotated[
     str | None, typer.Option("--max-cost", help="The most that this call may spend, such as `12 USD`.")

@@ -9,7 +9,19 @@ import typer
 from shotbuild.built import BuildOptions, Built
 from shotbuild.cli import console
 from shotbuild.cli.making import money, shown
-from shotbuild.cli.options import FailFast, Frozen, Jobs, JsonOption, Junit, MaxCost, NoClaim, ProjectOption, Shots
+from shotbuild.cli.options import (
+    FailFast,
+    Frozen,
+    Insecure,
+    Jobs,
+    JsonOption,
+    Junit,
+    MaxCost,
+    NoClaim,
+    On,
+    ProjectOption,
+    Shots,
+)
 from shotbuild.takes.names import shots_meant
 from shotbuild.workspace import Workspace
 
@@ -24,9 +36,19 @@ def command(
     max_cost: MaxCost = None,
     no_claim: NoClaim = False,
     junit: Junit = None,
+    on: On = None,
+    insecure: Insecure = False,
     json: JsonOption = False,
 ) -> int:
-    options = BuildOptions(jobs=jobs, frozen=frozen, fail_fast=fail_fast, max_cost=money(max_cost), claim=not no_claim)
+    options = BuildOptions(
+        jobs=jobs,
+        frozen=frozen,
+        fail_fast=fail_fast,
+        max_cost=money(max_cost),
+        claim=not no_claim,
+        on=on,
+        insecure=insecure,
+    )
 
     def roll(workspace: Workspace) -> Built:
         built, takes = workspace.roll(shots_meant(workspace, shots), count, options, threading.Event())

@@ -57,8 +57,9 @@ class Orders:
     price: what one run of a step costs; run: executes one action; run_all: those of one batch at once, None = one by one;
     refuse: why a missing step may not be made; keep: puts results on disk, all or none, called in another thread; record:
     told of each step with its result, before anyone else; locks: folder of lock files; held: the lock of an action that
-    somebody of this process has begun already, which is handed over; jobs: how many run at once; progress: the key of an
-    action that runs here, and percents, put there from any thread.
+    somebody of this process has begun already, which is handed over; jobs: how many run at once at most; at_once: how many
+    now, where that changes; hands: how many of those really work at the same time, where others only wait for their turn;
+    progress: the key of an action that runs, how it is said, and percents, put there from any thread.
     """
 
     source: Callable[[SourceFile], Digest]
@@ -75,12 +76,14 @@ class Orders:
     locks: Path
     held: Callable[[str], files.Lock | None] = lambda _: None
     jobs: int
+    at_once: Callable[[], int] | None = None
+    hands: Callable[[], int] | None = None
     refuse: Callable[[Wanted], ShotbuildError | None]
     fail_fast: bool
     cancel: threading.Event
     hear: Callable[[Event], None]
     clock: Clock = field(default_factory=RealClock)
-    progress: SimpleQueue[tuple[str, int]] = field(default_factory=SimpleQueue)
+    progress: SimpleQueue[tuple[str, str, int | None]] = field(default_factory=SimpleQueue)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +212,7 @@ class _Build:
         contended, self.contended = self.contended, []
         for job in contended:
             self._try(job.step, partial(self._claim, job, pool), otherwise=partial(self.contended.append, job))
-        while self.ready and (len(self.running) < self.orders.jobs or self.orders.cancel.is_set()):
+        while self.ready and (len(self.running) < self._at_once or self.orders.cancel.is_set()):
             step = heapq.heappop(self.ready)[2]
             if self._still_ready(step) and step.name not in self.skipped:
                 self._try(step, partial(self._want, step, pool))
@@ -225,7 +228,7 @@ class _Build:
         no worker."""
         if self.orders.cancel.is_set() or (self.orders.fail_fast and self.failed):
             self._skip(step, next(iter(self.failed), step.name))
-        elif not free and len(self.running) >= self.orders.jobs:
+        elif not free and len(self.running) >= self._at_once:
             otherwise()
         else:
             try:
@@ -322,8 +325,11 @@ class _Build:
         if not waiting:
             return []
         alike = sorted(waiting.values(), key=lambda step: (step.piece != job.step.piece, step.piece, self.rank[step.name]))
-        free = self.orders.jobs - len(self.running)
-        workers = max(1, free - self._others(job.step.batch, free))
+        if self.orders.hands is None:
+            free = self._at_once - len(self.running)
+            workers = max(1, free - self._others(job.step.batch, free))
+        else:
+            workers = self.orders.hands()  # more is under way than works: who is free now is not known here
         found: list[_Job] = []
         for step in alike[: -(-(len(alike) + 1) // workers) - 1]:
             del waiting[step.name]
@@ -336,6 +342,11 @@ class _Build:
             except ShotbuildError as error:
                 self._fail(step, error)
         return found
+
+    @property
+    def _at_once(self) -> int:
+        jobs, at_once = self.orders.jobs, self.orders.at_once
+        return jobs if at_once is None else max(1, min(jobs, at_once()))
 
     def _still_ready(self, step: Step) -> bool:
         """Whether a step was not taken together with another one of its batch."""
@@ -410,14 +421,14 @@ class _Build:
                 self._abandon()
 
     def _tell_progress(self) -> None:
-        """Says how far takes that are made here have come, the newest of each."""
-        told: dict[str, int] = {}
+        """Says how far what runs has come, the newest of each."""
+        told: dict[str, tuple[str, int | None]] = {}
         while not self.orders.progress.empty():
-            key, percent = self.orders.progress.get_nowait()
-            told[key] = percent
-        for key, percent in told.items():
+            key, word, percent = self.orders.progress.get_nowait()
+            told[key] = word, percent
+        for key, (word, percent) in told.items():
             if key in self.making:
-                self.orders.hear(Polled(step=self.making[key].step, word="generating", progress=percent))
+                self.orders.hear(Polled(step=self.making[key].step, word=word, progress=percent))
 
     def _take_in(self, future: Future[Any]) -> None:
         if self.operations is not None and self.operations.owns(future):

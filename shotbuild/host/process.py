@@ -2,14 +2,16 @@
 
 import os
 import select
+import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import IO
 
@@ -19,6 +21,29 @@ STDERR_LINES = 12
 GRACE_SECONDS = 2.0
 GLANCE_SECONDS = 0.1
 ENVIRONMENT = {b"LC_ALL": b"C", b"TZ": b"UTC", b"AV_LOG_FORCE_NOCOLOR": b"1"}
+LEASH = "SHOTBUILD_LEASH"
+"""Set = what this process starts dies with it, and so does what that starts."""
+
+
+def leash() -> None:
+    """From now on no program outlives the thread that started it, even where this process is killed. Where the system has no
+    way to do that, nothing changes."""
+    os.environ[LEASH] = "1"
+
+
+def leashed(argv: Sequence[str]) -> list[str]:
+    """A program and its arguments so that it is started on the leash, where there is one.
+
+    A program does that before it becomes the other one: what Python runs between fork and exec must take no lock, and a
+    machine that helps has many threads."""
+    setpriv = _setpriv() if os.environ.get(LEASH) else None
+    found = None if setpriv is None else shutil.which(argv[0])
+    return list(argv) if setpriv is None or found is None else [setpriv, "--pdeathsig", "KILL", "--", found, *argv[1:]]
+
+
+@cache
+def _setpriv() -> str | None:
+    return shutil.which("setpriv") if sys.platform == "linux" else None
 
 
 def run(
@@ -97,7 +122,7 @@ def _start(
     )
     try:
         return subprocess.Popen(
-            argv,
+            leashed(argv),
             cwd=cwd,
             env=env,
             stdin=subprocess.PIPE if piped else subprocess.DEVNULL,

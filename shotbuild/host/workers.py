@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from shotbuild.errors import Cancelled, ProcessError
-from shotbuild.host.process import how_it_ended, kill_group, tail_of
+from shotbuild.host.process import how_it_ended, kill_group, leashed, tail_of
 
 GLANCE_SECONDS = 0.1
 Row = Mapping[str, Any]
@@ -92,7 +92,7 @@ class _Worker:
         self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # open as long as the program
         try:
             self._process = subprocess.Popen(
-                argv,
+                leashed(argv),
                 cwd=cwd,
                 env=dict(environ),
                 stdin=subprocess.PIPE,

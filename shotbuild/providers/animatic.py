@@ -45,6 +45,7 @@ STORYBOARD = Model(
 class Animatic:
     name = "animatic"
     models: Mapping[str, Model] = {STORYBOARD.name: STORYBOARD}
+    declared = ""
 
     def price(self, model: str, request: Fields) -> Price:
         return FREE

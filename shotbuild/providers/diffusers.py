@@ -76,6 +76,7 @@ def _model(family: Family) -> Model:
 class Diffusers:
     name = "diffusers"
     models: Mapping[str, Model] = {family.name: _model(family) for family in FAMILIES.values()}
+    declared = "provider:diffusers"
 
     def price(self, model: str, request: Fields) -> Price:
         return FREE

@@ -390,6 +390,14 @@ class Hosted(Protocol):
 
 
 @runtime_checkable
+class Travels(Protocol):
+    """A provider on this machine whose takes another machine may make as well: it reads nothing but the request, and what
+    the other machine declares to have. declared: that resource, `""` = every machine will do."""
+
+    declared: str
+
+
+@runtime_checkable
 class Recalls(Protocol):
     """A service that needs more than an id to be asked after an operation which a person found on its page. name: the id;
     sent: as in `Doubt`."""
@@ -406,6 +414,10 @@ def is_service(provider: Provider) -> TypeGuard[Service]:
 
 def is_local(provider: Provider) -> TypeGuard[Local]:
     return hasattr(provider, "make")
+
+
+def travels(provider: object) -> TypeGuard[Travels]:
+    return hasattr(provider, "declared")
 
 
 def is_hosted(provider: object) -> TypeGuard[Hosted]:
