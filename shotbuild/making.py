@@ -38,7 +38,7 @@ from shotbuild.pushing import pushing
 from shotbuild.records import LOCAL as EXECUTOR_HERE
 from shotbuild.records import Lock, Price, Project, Step, owed
 from shotbuild.rooms import Rooms
-from shotbuild.sampling import Sampling, came_from_elsewhere
+from shotbuild.sampling import Sampling, came_from_elsewhere, workshop
 from shotbuild.spec.lockfile import FILE as LOCK_FILE
 from shotbuild.spec.lockfile import differences, extended
 from shotbuild.units import counted
@@ -157,15 +157,7 @@ def _sampling(
 ) -> Sampling | None:
     if options.sample is None:
         return None
-    shop = Workshop(
-        blobs=rooms.blobs,
-        stage=registry.stage,
-        ffmpeg=rooms.ffmpeg(project),
-        folder=folder,
-        cancel=cancel,
-        root=rooms.root,
-        workers=workers,
-    )
+    shop = workshop(project, rooms, registry, folder, workers, cancel)
     return Sampling(options.sample, rooms, shop, options.jobs or cores())
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from threading import Lock
+from pathlib import Path
+from threading import Event, Lock
 
 from shotbuild.digest import manifest, of_text
 from shotbuild.engine.build import bring_sources
@@ -11,8 +12,10 @@ from shotbuild.engine.done import Done
 from shotbuild.engine.events import Failed, Sampled
 from shotbuild.engine.execute import Workshop, execute
 from shotbuild.errors import BytesLost, ShotbuildError, StoreError
+from shotbuild.host.workers import Workers
 from shotbuild.plan.shoot import CHOOSE
-from shotbuild.records import ActionResult, Digest, Sample
+from shotbuild.plugins import Registry
+from shotbuild.records import ActionResult, Digest, Project, Sample
 from shotbuild.rooms import Rooms
 from shotbuild.stages.catalogue import ASKING
 from shotbuild.store.interface import Row
@@ -98,6 +101,19 @@ class Sampling:
             self.unread += unread
 
 
+def workshop(project: Project, rooms: Rooms, registry: Registry, folder: Path, workers: Workers, cancel: Event) -> Workshop:
+    """Where a sample is made. folder: one of its own, on the store's file system."""
+    return Workshop(
+        blobs=rooms.blobs,
+        stage=registry.stage,
+        ffmpeg=rooms.ffmpeg(project),
+        folder=folder,
+        cancel=cancel,
+        root=rooms.root,
+        workers=workers,
+    )
+
+
 def _is_in(sample: Sample, key: str) -> bool:
     return int(of_text(f"{sample.seed} {key}").sha256, 16) < sample.share * WHOLE
 
@@ -119,7 +135,7 @@ def _otherwise(rooms: Rooms, done: Done, here: ActionResult) -> StoreError:
         f"{done.step.name} in the shared store is not what this machine makes of the same",
         location=done.step.location,
         cause="\n".join([*told, f"action {done.key}"]),
-        hint=f"what was made here is used here; find out who wrote ac/{done.key} in {_shown(rooms)}, and what else",
+        hint=f"what was made here is used here; find out who wrote ac/{done.key} in {_shown(rooms)}",
     )
 
 
@@ -132,8 +148,8 @@ def _not_made(done: Done, error: ShotbuildError) -> StoreError:
     )
 
 
-def _words(digest: Digest) -> str:
-    return f"{digest.sha256} ({digest.size} bytes)"
+def _words(digest: Digest | None) -> str:
+    return "nothing" if digest is None else f"{digest.sha256} ({digest.size} bytes)"
 
 
 def _shown(rooms: Rooms) -> str:

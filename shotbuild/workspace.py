@@ -536,6 +536,10 @@ class Workspace:
         """How each step stands that the targets need. No targets = everything."""
         return self._forecast(self._wanted(targets))
 
+    def delivery_of(self, targets: Sequence[str] = ()) -> tuple[Forecast, ...]:
+        """How each step stands that `deliver` with the same targets needs."""
+        return self._forecast(self._deliverables(targets, ()))
+
     def graph(self, targets: Sequence[str] = (), *, form: str = "dot") -> str:
         """The plan as a drawing. form: `dot` or `mermaid`."""
         lines = self._forecast(self.whole)

@@ -51,7 +51,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "jobs": (PAY, "List what services are making now; show or cancel one."),
     "recover": (PAY, "Fetch what was left behind, and clear up what was lost."),
     "cost": (PAY, "Add up what was spent, by shot, model or month."),
-    "store": (KEEP, "See, check and tidy what was made: ls, check, sweep, path."),
+    "store": (KEEP, "See, check, tidy and share what was made: ls, push, pull …"),
     "archive": (KEEP, "Pack a sequence for another machine, and prove the pack."),
     "lock": (DO, "Compare the pins with shotbuild.lock, or take them on."),
     "audit": (SEE, "Show what is pinned, and where approved takes lie."),

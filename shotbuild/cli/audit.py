@@ -88,7 +88,8 @@ def _print(found: Audit) -> None:
     if any(take.vanished for take in found.takes):
         console.out("an approved take of a pin that is not offered any more still delivers: its bytes are what counts")
     console.out("no server was asked and no weights were read: `shotbuild lock` does that")
-    console.out("the project has no shared store: what is here has no other place unless somebody made a copy")
+    if found.shared is None:
+        console.out("the project has no shared store: what is here has no other place unless somebody made a copy")
     console.out(_summary(found))
 
 
@@ -191,7 +192,7 @@ def _lying(takes: Sequence[AuditedTake], where: Where) -> int:
 def _content(found: Audit) -> dict[str, Any]:
     return {
         "lock": found.locked,
-        "shared_store": None,
+        "shared_store": found.shared,
         "pins": [_pin_content(pin) for pin in found.pins],
         "tools": [
             {"name": tool.name, "locked": _tool_content(tool.locked), "now": _tool_content(tool.now)} for tool in found.tools

@@ -1,15 +1,17 @@
-"""`shotbuild store ls`, `check`, `sweep` and `path`: what is kept, whether it is whole, and what may go."""
+"""`shotbuild store`: what is kept here and in the team's store, whether it is whole, what may go, and what goes where."""
 
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
 
 from shotbuild.cli import console
-from shotbuild.cli.options import JsonOption, ProjectOption
+from shotbuild.cli.options import JsonOption, ProjectOption, Targets
+from shotbuild.errors import PlanError
 from shotbuild.keeping import care
 from shotbuild.keeping.care import Checked, Repaired, Row, Swept
 from shotbuild.takes.names import PREFIX, take_meant
@@ -28,6 +30,13 @@ CopiesOption: TypeAlias = Annotated[
     typer.Option("--from", help="A copy of the store, or a project's folder that has one; repeatable.", show_default=False),
 ]
 
+SampleOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--verify-sample", help="With --shared: make a share of its results again and compare: `5%`.", show_default=False
+    ),
+]
+
 
 @commands.command("ls", help="List everything in the store: digest, size, and what it is.")
 def ls(project: ProjectOption = Path(), json: JsonOption = False) -> int:
@@ -43,8 +52,23 @@ def ls(project: ProjectOption = Path(), json: JsonOption = False) -> int:
 
 
 @commands.command("check", help="Read every byte, and bring back from copies and out/ what is damaged or missing.")
-def check(project: ProjectOption = Path(), copies: CopiesOption = None, json: JsonOption = False) -> int:
+def check(
+    project: ProjectOption = Path(),
+    copies: CopiesOption = None,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="Look into the team's store: is all there that ledgers name?")
+    ] = False,
+    read: Annotated[bool, typer.Option("--read", help="With --shared: read every byte of it.")] = False,
+    verify_sample: SampleOption = None,
+    json: JsonOption = False,
+) -> int:
     workspace = open_project(project, console.warn)
+    if shared:
+        if copies:
+            raise PlanError("--from is about the store here", hint="say --shared or --from")
+        return _team("check")(workspace, _counting(), read=read, sample=verify_sample, json=json)
+    if read or verify_sample:
+        raise PlanError("--read and --verify-sample are about the team's store", hint="say --shared as well")
     checked = care.check(workspace.rooms, care.named_of(workspace), copies or (), progress=_progress())
     if json:
         console.document("store-check", _content(checked))
@@ -60,9 +84,19 @@ def sweep(
     takes: Annotated[
         bool, typer.Option("--takes", help="Also what may be a take or was paid for: the same is never made again.")
     ] = False,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="In the team's store, and never what anybody asked a provider for.")
+    ] = False,
     json: JsonOption = False,
 ) -> int:
     workspace = open_project(project, console.warn)
+    if shared:
+        if takes:
+            raise PlanError(
+                "takes in the team's store may be named by projects that nobody here knows", hint="leave out --takes"
+            )
+        with closing(workspace.rooms.journal):
+            return _team("sweep")(workspace, _counting(), delete=delete, json=json)
     with closing(workspace.rooms.journal):
         swept = care.sweep(workspace.rooms, lambda: care.kept_of(workspace), takes=takes, delete=delete)
     going = swept.free + (swept.takes if takes else ())
@@ -74,6 +108,26 @@ def sweep(
         _table(going)
     _tell(swept, going, takes=takes, delete=delete)
     return 0
+
+
+@commands.command("push", help="Send takes to the team's store, and what was paid for; with --all, every result.")
+def push(
+    targets: Targets = None,
+    project: ProjectOption = Path(),
+    everything: Annotated[bool, typer.Option("--all", help="Every result of today's plan that lies here.")] = False,
+    json: JsonOption = False,
+) -> int:
+    return _team("push")(open_project(project, console.warn), targets or [], _counting(), everything=everything, json=json)
+
+
+@commands.command("pull", help="Bring all bytes here that a delivery needs, from the team's store.")
+def pull(
+    targets: Targets = None,
+    project: ProjectOption = Path(),
+    takes: Annotated[bool, typer.Option("--takes", help="All takes of the shots as well, chosen or not.")] = False,
+    json: JsonOption = False,
+) -> int:
+    return _team("pull")(open_project(project, console.warn), targets or [], _counting(), takes=takes, json=json)
 
 
 @commands.command("path", help="Print the file of a take or digest, for reading only.")
@@ -94,6 +148,12 @@ def path(
     return 0
 
 
+def _team(name: str) -> Callable[..., int]:
+    # Loaded when it is asked for: making a sample again takes all that builds.
+    found: Callable[..., int] = getattr(import_module("shotbuild.cli.team"), name)
+    return found
+
+
 def _table(rows: Sequence[Row]) -> None:
     shown = [[row.digest.sha256[:16], size_text(row.digest.size), row.what] for row in rows]
     console.table(shown, ("digest", "size", "what"))
@@ -111,6 +171,19 @@ def _progress() -> Callable[[str, int, int], None]:
         if time.monotonic() - said[0] > EVERY_SECONDS:
             said[0] = time.monotonic()
             console.err(f"reading {what}: {size_text(done)} of {size_text(total)}")
+
+    return tell
+
+
+def _counting() -> Callable[[str, int, int], None]:
+    """Says how far things have come, every few seconds."""
+    said = [time.monotonic()]
+
+    def tell(what: str, done: int, total: int) -> None:
+        if time.monotonic() - said[0] > EVERY_SECONDS:
+            said[0] = time.monotonic()
+            far = f"{size_text(done)} of {size_text(total)}" if what == "bytes" else f"{done} of {total}"
+            console.err(f"{what}: {far}")
 
     return tell
 

@@ -147,6 +147,19 @@ class Shared:
         """Whether a result of the action was seen there before; asks nobody."""
         return action in self._recorded
 
+    def look(self, action: str) -> bool:
+        """Whether there is a result of the action, readable or not, as it says now. False when it cannot be asked."""
+        asked = self._answered(lambda: self.objects.size(f"ac/{action}"))
+        if asked is not None and asked[0] is None:
+            self.unrecord(action)
+        elif asked is not None:
+            self._recorded[action] = True
+        return asked is not None and asked[0] is not None
+
+    def unrecord(self, action: str) -> None:
+        """A result that was believed to be there is not."""
+        self._recorded.pop(action, None)
+
     def record(self, row: Row) -> ActionResult | None:
         """Says what an action gave: the first to say so is believed. Its bytes are there already. Gives what somebody else
         said of it, where that is something else. Errors: StoreUnavailable, StoreRefused also when nothing may be put there;

@@ -24,6 +24,8 @@ NO_LOCK = Lock(providers=(), tools=())
 class Where(Enum):
     """Where bytes lie. The value is what people read."""
 
+    BOTH = "here and shared"
+    SHARED = "shared"
     ONLY_HERE = "only here"
     MISSING = "missing"
 
@@ -74,12 +76,14 @@ class AuditedTake:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
-    """pins, tools: by name; takes: by shot and number; locked: there is a lock."""
+    """pins, tools: by name; takes: by shot and number; locked: there is a lock; shared: the team's store, None = there is
+    none."""
 
     pins: tuple[AuditedPin, ...]
     tools: tuple[AuditedTool, ...]
     takes: tuple[AuditedTake, ...]
     locked: bool
+    shared: str | None = None
 
     def ending(self, within: int) -> tuple[AuditedPin, ...]:
         """The pins in use that end within so many days, or have ended; the first one first."""
@@ -98,12 +102,17 @@ def audit(workspace: Workspace, words: Sequence[str] = (), *, today: date) -> Au
         tools=_tools(offers.lock, workspace.rooms.tools(workspace.project)),
         takes=tuple(_approved(workspace, shots, offers)),
         locked=lock is not None,
+        shared=None if workspace.rooms.shared is None else workspace.rooms.shared.shown,
     )
 
 
 def whereabouts(workspace: Workspace, digest: Digest) -> Where:
     """Where the bytes of a take lie, by name and size alone."""
-    return Where.ONLY_HERE if workspace.rooms.blobs.has(digest) else Where.MISSING
+    rooms = workspace.rooms
+    shared = rooms.shared is not None and rooms.shared.has(digest)
+    if rooms.local.has(digest):
+        return Where.BOTH if shared else Where.ONLY_HERE
+    return Where.SHARED if shared else Where.MISSING
 
 
 # --- pins and tools -----------------------------------------------------------------------------------------------------
