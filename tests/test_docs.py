@@ -161,7 +161,7 @@ def test_every_option_of_every_command_is_in_the_guide() -> None:
                 elif word.startswith("-"):
                     assert re.search(rf"`{word}\b", row), f"{name} {word}"
     without_project = {name for name in every_command() if all(option.name != "project" for option in parser(name).params)}
-    assert without_project == {"init", "schema", "providers"}, "the guide says which commands take no --project"
+    assert without_project == {"init", "schema", "providers", "worker run", "worker collect"}, "the guide says which commands take no --project"
 
 
 # --- the written format ------------------------------------------------------------------------------------------------
@@ -174,6 +174,7 @@ PLACES: dict[tuple[str, str], list[Table]] = {
         written.PROVIDER_TABLE,
         written.DEFAULTS_TABLE,
         written.BUDGET.kind,
+        written.STORE_TABLE,
     ],
     (FORMAT, "Shots"): [written.SHOT_TABLE],
     (FORMAT, "Sequences"): [
