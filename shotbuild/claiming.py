@@ -4,35 +4,62 @@ end, once everybody can have what came of it."""
 import os
 import secrets
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from shotbuild.digest import of_text
 from shotbuild.errors import StoreUnavailable
 from shotbuild.rooms import Rooms
-from shotbuild.store.claims import Claims
+from shotbuild.store.claims import Claims, Other
 from shotbuild.store.shared import Shared
 
 STORES, HOLDER = "stores", "holder"
 
 
+class Claiming:
+    """The claims of one build. A build that pays for nothing asks the store for none. Safe for several threads."""
+
+    def __init__(self, rooms: Rooms, shared: Shared) -> None:
+        self._rooms, self._shared = rooms, shared
+        self._claims: Claims | None = None
+        self._looked = False
+        self._lock = threading.Lock()
+
+    def take(self, action: str) -> Other | None:
+        """As `Claims.take`; None also where there is nothing to claim in, which was told."""
+        with self._lock:
+            if not self._looked:
+                self._looked = True
+                if _can_claim(self._rooms, self._shared):
+                    self._claims = Claims(self._shared, _holder(self._rooms), socket.gethostname())
+        return None if self._claims is None else self._claims.take(action)
+
+    def close(self) -> None:
+        """Lets go of what everybody can have, and keeps the rest."""
+        claims = self._claims
+        if claims is None:
+            return
+        claims.close()
+        for action in claims.held:
+            if _is_over(self._rooms, self._shared, action):
+                claims.release(action)
+            else:
+                claims.leave(action)
+
+
 @contextmanager
-def claiming(rooms: Rooms, *, wanted: bool) -> Iterator[Claims | None]:
-    """wanted: whether to claim at all. None where there is nothing to claim in."""
+def claiming(rooms: Rooms, *, wanted: bool) -> Iterator[Claiming | None]:
+    """wanted: whether to claim at all. None where there is no shared store."""
     shared = rooms.shared if wanted else None
-    if shared is None or not _can_claim(rooms, shared):
+    if shared is None:
         yield None
         return
-    claims = Claims(shared, _holder(rooms), socket.gethostname())
+    claims = Claiming(rooms, shared)
     try:
         yield claims
     finally:
         claims.close()
-        for action in claims.held:
-            if _is_over(rooms, shared, action):
-                claims.release(action)
-            else:
-                claims.leave(action)
 
 
 def _is_over(rooms: Rooms, shared: Shared, action: str) -> bool:

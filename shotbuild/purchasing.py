@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from shotbuild.casting import Casting
+from shotbuild.claiming import Claiming
 from shotbuild.digest import canonical, from_plain, of_action
 from shotbuild.engine.build import bring_sources
 from shotbuild.engine.events import Event
@@ -34,7 +35,7 @@ from shotbuild.spec.events import operation_of, paid_of, whole
 from shotbuild.spec.plain import parse_decimals
 from shotbuild.stages.catalogue import GENERATE
 from shotbuild.stages.interface import Asks, Work
-from shotbuild.store.claims import Claims, Other
+from shotbuild.store.claims import Other
 from shotbuild.units import Money
 
 NOTHING = Money(Fraction(0), "USD")
@@ -154,7 +155,7 @@ def counter(
     build: str,
     max_cost: Money | None,
     hear: Callable[[Event], None],
-    claims: Claims | None = None,
+    claims: Claiming | None = None,
 ) -> Counter:
     """Where one build buys. lines: closed by the caller when the build has ended; build: names it, in all of its passes;
     claims: made in the shared store, None = nobody else builds this."""
@@ -191,7 +192,7 @@ def _looked_up_again(rooms: Rooms, wanted: Wanted) -> ActionResult | None:
     return rooms.lookup(wanted)
 
 
-def _claimed(wanted: Wanted, casting: Casting, claims: Claims) -> Other | None:
+def _claimed(wanted: Wanted, casting: Casting, claims: Claiming) -> Other | None:
     """What is free may be made twice."""
     return None if casting.price(wanted.step).amount == 0 else claims.take(wanted.key)
 

@@ -182,6 +182,12 @@ class FolderObjects:
                 cause="it is empty, and was not before" if self._root.is_dir() else "there is no such folder",
                 hint="mount it",
             )
+        if self._root.exists() and not self._root.is_dir():
+            raise StoreUnavailable(
+                f"the shared store {self.shown} cannot be used",
+                cause="it is a file, not a folder",
+                hint="set `store` in shotbuild.yaml, or SHOTBUILD_STORE, right",
+            )
 
     @contextmanager
     def _incoming(self, key: str) -> Iterator[tuple[Path, Path]]:
