@@ -134,7 +134,7 @@ def _otherwise(rooms: Rooms, done: Done, here: ActionResult) -> StoreError:
     return StoreError(
         f"{done.step.name} in the shared store is not what this machine makes of the same",
         location=done.step.location,
-        cause="\n".join([*told, f"action {done.key}"]),
+        cause=f"{told}\naction {done.key}",
         hint=f"what was made here is used here; find out who wrote ac/{done.key} in {_shown(rooms)}",
     )
 

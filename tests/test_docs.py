@@ -163,8 +163,6 @@ def test_every_option_of_every_command_is_in_the_guide() -> None:
     without_project = {name for name in every_command() if all(option.name != "project" for option in parser(name).params)}
     outside = {"init", "schema", "providers", "worker run", "worker collect"}
     assert without_project == outside, "the guide says which commands take no --project"
-        "the guide says which commands take no --project"
-    )
 
 
 # --- the written format ------------------------------------------------------------------------------------------------

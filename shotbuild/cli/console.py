@@ -38,7 +38,7 @@ def open_streams() -> None:
 
 def out(text: str) -> None:
     """Text of any origin: what would steer a terminal, or a runner that reads the log, is shown as an escape."""
-    print(_harmless(text))
+    print(f"{_harmless(text)}\n", end="")  # in one piece: threads warn too
 
 
 def table_file(text: str) -> None:
@@ -57,7 +57,7 @@ def markdown(text: str) -> None:
 
 
 def err(text: str) -> None:
-    print(_harmless(text), file=sys.stderr)
+    print(f"{_harmless(text)}\n", end="", file=sys.stderr)
 
 
 def annotate(kind: str, problems: Iterable[ShotbuildError], root: Path) -> None:
@@ -75,7 +75,7 @@ def document(command: str, content: dict[str, object]) -> None:
 def line(content: dict[str, object]) -> None:
     """One JSON event, sent at once. A reader that went away does not stop what is told of."""
     try:
-        print(_json(content), flush=True)
+        print(f"{_json(content)}\n", end="", flush=True)
     except BrokenPipeError:
         drop_stdout()
 
@@ -83,7 +83,7 @@ def line(content: dict[str, object]) -> None:
 def tell(text: str) -> None:
     """One line for a program that reads along, sent at once: whatever is in it, it stays one line."""
     try:
-        print(printable(" ".join(text.split())), flush=True)
+        print(f"{printable(' '.join(text.split()))}\n", end="", flush=True)
     except BrokenPipeError:
         drop_stdout()
 
