@@ -30,9 +30,10 @@ from shotbuild.worker import serve
 
 ON = "SHOTBUILD_ON"
 HERE, LOCAL = "here", "local"
-ENCRYPTED = ("tls", "wss")
+PLAIN, ENCRYPTED = ("tcp", "ws"), ("tls", "wss")
 ADDRESS = re.compile(r"(?:(?P<scheme>[a-z]+)://)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s/:@\[\]]+):(?P<port>\d{1,5})")
 CPU, GPU = "cpu", "gpu"
+LAST_PORT = 65535
 STEPS = 1000
 """More than any plan is deep: a priority that was written counts before the depth."""
 USER = re.compile(r"(?<=://)[^/@]*@")
@@ -56,7 +57,7 @@ def farm_of(project: Project, options: BuildOptions, environ: Mapping[str, str] 
 
 def _checked(address: str, *, insecure: bool) -> str:
     found = ADDRESS.fullmatch(address)
-    if found is None:
+    if found is None or (found["scheme"] or "tcp") not in (*PLAIN, *ENCRYPTED) or int(found["port"]) > LAST_PORT:
         raise PlanError(
             f"{address[:200]!r} is no address of a Dask scheduler",
             hint=f"write `tcp://127.0.0.1:8786`, `tls://HOST:8786`, `{LOCAL}` or `{HERE}`",
