@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import delivery, ledgers, page, season, services, sharing, tools
+from bench import delivery, farm, ledgers, page, season, services, sharing, tools
 from bench.report import tell
 
 EPILOG = """Tools beside shotbuild are found in its environment or on PATH: ninja, make, doit, snakemake, dvc. Those that are
@@ -138,7 +138,7 @@ def _limit(text: str) -> tuple[str, int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, epilog=EPILOG)
-    parts_ = ("season", "commands", "change", "takes", "services", "delivery", "store")
+    parts_ = ("season", "commands", "change", "takes", "services", "delivery", "store", "farm")
     parser.add_argument("--quick", action="store_true", help="smaller projects and fewer runs; writes nothing")
     parser.add_argument("--part", choices=parts_, help="only this one; season is the one that docs/speed.md shows")
     parser.add_argument("--profile", action="store_true", help="show where the time of one change goes, and nothing else")
@@ -170,6 +170,7 @@ def main() -> None:
             "takes": lambda: many_takes(folder, 100 if quick else 1000, 10, runs),
             "services": lambda: services.table(folder, (100, 500) if quick else (100, 1000, 5000), 100 if quick else 1000),
             "delivery": lambda: delivery.table(folder, 8 if quick else 60, 1 if quick else 3, vmaf=not quick),
+            "farm": lambda: farm.table(10 if quick else 40, 1 if quick else 3, folder),
             "store": lambda: sharing.table(100 if quick else 1000, 2 if quick else 8, 1 if quick else 3, folder),
         }
         print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
