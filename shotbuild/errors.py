@@ -19,11 +19,14 @@ ShotbuildError            expected: a message, no traceback
 anything else      70     our bug                      InternalError: one that the other steps survived
 """
 
+import re
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple, Self
 
 EXCERPT_WIDTH = 100
+LOGIN = re.compile(r"(?<=://)[^/\s@]+(?=@)")
+"""A user and a password in an address."""
 
 
 class Location(NamedTuple):
@@ -242,10 +245,15 @@ def render(error: ShotbuildError, read_line: Callable[[Location], str | None] = 
 
 def _excerpt(text: str, location: Location) -> str:
     start = max(0, location.column - 1 - EXCERPT_WIDTH // 2) if len(text) > EXCERPT_WIDTH else 0
-    shown = "".join(char if char.isprintable() else " " for char in text[start : start + EXCERPT_WIDTH])
+    shown = "".join(char if char.isprintable() else " " for char in without_login(text)[start : start + EXCERPT_WIDTH])
     gutter = f"{location.line:>5} | "
     caret = " " * (len(gutter) - 2) + "| " + " " * (location.column - 1 - start) + "^"
     return f"{gutter}{shown.rstrip()}\n{caret}"
+
+
+def without_login(text: str) -> str:
+    """Addresses without who one is there, letter by letter."""
+    return LOGIN.sub(lambda found: "•" * len(found[0]), text) if "://" in text else text
 
 
 def printable(text: str) -> str:

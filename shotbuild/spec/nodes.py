@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from shotbuild.errors import Location
+from shotbuild.errors import Location, without_login
 
 NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
 
@@ -66,5 +66,5 @@ def described(node: Node) -> str:
 
 
 def shortened(text: str) -> str:
-    line = " ".join(text[:200].split())
+    line = " ".join(without_login(text[:200]).split())
     return line if len(line) <= 60 else f"{line[:57]}…"

@@ -251,6 +251,7 @@ def test_a_store_that_cannot_be_is_an_error_of_the_spec(tmp_path: Path, written:
     assert ran.code == 2
     assert "shotbuild.yaml:5" in quiet(ran)
     assert said in ran.err
+    assert "me:secret" not in ran.err, "what should not stand in the file stands in no message either"
 
 
 def test_commands_of_the_shared_store_say_so_where_there_is_none(tmp_path: Path) -> None:
