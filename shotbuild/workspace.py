@@ -722,6 +722,8 @@ class Workspace:
                 self.rooms.warn(sentence)
         if not options.frozen:
             self.rooms.ledgers.enter_moves()
+        if self.rooms.shared is not None:
+            self._forecast(plan)  # asks for all of it together; step by step, each would wait for an answer of its own
         # What builds takes long to load, and most calls only look.
         with self._hosted() as hosting:
             built: Built = load("shotbuild.making:make", "the build")(

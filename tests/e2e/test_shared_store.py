@@ -128,7 +128,9 @@ def _grow(path: Path) -> None:
         stream.write(b"more")
 
 
-@pytest.mark.parametrize("harm", [_flip, _cut, _grow, Path.unlink])
+@pytest.mark.parametrize(
+    "harm", [_flip, *(pytest.param(each, marks=pytest.mark.slow) for each in (_cut, _grow, Path.unlink))]
+)
 def test_bytes_that_are_damaged_there_are_never_used(one: Path, harm: Callable[[Path], object]) -> None:
     shotbuild(one, "store", "push", "--all")
     for path in objects(one, "cas"):
@@ -149,13 +151,11 @@ def test_bytes_that_are_damaged_there_are_never_used(one: Path, harm: Callable[[
 @pytest.mark.parametrize(
     "planted",
     [
-        b"",
-        b"{",
         b"[" * 100_000,
-        b"null",
-        b'{"outputs": []}',
-        b'{"manifest": 7}',
-        b"x" * (8 << 20),
+        *(
+            pytest.param(each, marks=pytest.mark.slow)
+            for each in (b"", b"{", b"null", b'{"outputs": []}', b'{"manifest": 7}', b"x" * (8 << 20))
+        ),
     ],
 )
 def test_what_is_no_result_is_a_miss(one: Path, planted: bytes) -> None:
