@@ -7,8 +7,8 @@ by two machines or after a kill; the same bytes come of it, and the first result
 
 import os
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from shotbuild.store.tiered import TieredBlobs
 
 SCRATCH = "SHOTBUILD_SCRATCH_GB"
 SCRATCH_GB = 20
+IDLE = 120.0
 Answer = ActionResult | Exception
 
 
@@ -182,10 +183,13 @@ def opened_worker(use: StoreUse, folder: Path, warn: Callable[[str], None], canc
 
 
 class Station:
-    """One process of a farm, which serves whoever builds there: it opens each store once."""
+    """One process of a farm, which serves whoever builds there: it opens each store once. idle: seconds after which programs
+    that nobody asks any more are stopped, since what they have loaded fills a GPU."""
 
-    def __init__(self, folder: Path, most: int) -> None:
-        self._folder, self._most = folder, most
+    def __init__(self, folder: Path, most: int, idle: float = IDLE) -> None:
+        self._folder, self._most, self._idle = folder, most, idle
+        self._busy = 0
+        self._timer: threading.Timer | None = None
         self._workers: dict[StoreUse, tuple[Worker, dict[str, Any]]] = {}
         self._programs = Workers()
         self._warn: Callable[[str], None] = lambda _: None
@@ -193,6 +197,30 @@ class Station:
 
     def make_all(self, text: str, place: Place) -> list[Answer]:
         """What a dispatch asks for. Errors: ShotbuildError."""
+        with self._asked():
+            return self._made(text, place)
+
+    @contextmanager
+    def _asked(self) -> Iterator[None]:
+        with self._lock:
+            self._busy += 1
+            if self._timer is not None:
+                self._timer.cancel()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy -= 1
+                self._timer = threading.Timer(self._idle, self._rest)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def _rest(self) -> None:
+        with self._lock:
+            if not self._busy:
+                self._programs.close()
+
+    def _made(self, text: str, place: Place) -> list[Answer]:
         dispatch = read_dispatch(text)
         tell = partial(place.tell, dispatch.build)
         for wanted in dispatch.wanted:

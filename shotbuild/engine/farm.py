@@ -101,7 +101,7 @@ class Farm:
             # What was believed to be in the shared store is not, or is damaged. It is put there anew where it is here.
             for wanted in lost:
                 self._heal(wanted)
-            answers |= self._made(lost)
+            answers |= self._made(lost, again="-healed")
         return [self._seen(wanted, answers[wanted.key]) for wanted in all_wanted]
 
     def takes(self, step: Step) -> bool:
@@ -120,13 +120,14 @@ class Farm:
 
     # --- asking -------------------------------------------------------------------------------------------------------
 
-    def _made(self, all_wanted: Sequence[Wanted]) -> dict[str, Answer]:
-        """What machines made of actions. One that cannot is left out, and another one asked."""
+    def _made(self, all_wanted: Sequence[Wanted], again: str = "") -> dict[str, Answer]:
+        """What machines made of actions. One that cannot is left out, and another one asked. again: ends the key where the
+        same was asked before: while another build holds that answer, the same key would get it."""
         step, avoid, attempt = all_wanted[0].step, set[str](), 0
         required, liked = self._needs(step)
         text = self._text(all_wanted)
         while True:
-            key = self._key(all_wanted) + (f"-{self._build}-{attempt}" if attempt else "")
+            key = self._key(all_wanted) + (f"-{self._build}{again}-{attempt}" if attempt or again else "")
             needs = [*required, *liked]
             returned = self._cluster.ask(key, text, needs, self._urgency(step), avoid, self._cancel.is_set)
             if len(returned.answers) != len(all_wanted):
