@@ -174,11 +174,6 @@ class Worker:
             )
 
 
-def opened_worker(use: StoreUse, folder: Path, warn: Callable[[str], None], cancel: threading.Event | None = None) -> Worker:
-    """A worker over the store at an address. Errors: ShotbuildError."""
-    return Worker(Shared(opened(use, folder), {}, warn), folder, cancel=cancel)
-
-
 # --- on a farm --------------------------------------------------------------------------------------------------------
 
 

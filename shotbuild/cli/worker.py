@@ -14,12 +14,13 @@ from shotbuild.cli import console
 from shotbuild.cli.interrupts import terminable
 from shotbuild.errors import ShotbuildError
 from shotbuild.exchange import workbench
+from shotbuild.frozen import refuse_frozen
 from shotbuild.plugins import registry
 from shotbuild.records import StoreUse
 from shotbuild.sharing import opened
 from shotbuild.store.shared import Shared
 from shotbuild.units import counted
-from shotbuild.worker import opened_worker
+from shotbuild.worker import Worker
 
 commands = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Make a part of an exported job; for farms."
@@ -58,14 +59,16 @@ def run(
         console.error(error, place)
 
     with _told(openjd=openjd), _place(folder) as place:
+        refuse_frozen("a worker puts what it makes into the shared store")
         parcel = workbench.parcel_of(plan)
-        names = [name for lot in workbench.lots_of(parcel, number) for name in lot]
+        lots = workbench.lots_of(parcel, number)
+        names = [name for lot in lots for name in lot]
         workbench.check(parcel, names, registry())
         use, cancel = workbench.store_of(store, endpoint, region, os.environ), threading.Event()
-        worker = opened_worker(use, place, _warn, cancel)
         with _asking(use, place) as shared, terminable():
+            worker = Worker(shared, place, cancel=cancel)
             try:
-                workbench.make(parcel, names, shared, worker.make, _progress(names, openjd=openjd), failed)
+                workbench.make(parcel, lots, shared, worker.make_all, _progress(names, openjd=openjd), failed)
             except KeyboardInterrupt:
                 cancel.set()
                 raise
@@ -122,7 +125,8 @@ def _place(folder: Path | None) -> Iterator[Path]:
 
 @contextmanager
 def _asking(use: StoreUse, place: Path) -> Iterator[Shared]:
-    shared = Shared(opened(use, place), {}, _warn)
+    # Who exported the job has put something there: what is empty here is not mounted.
+    shared = Shared(opened(use, place, seen=True), {}, _warn)
     try:
         yield shared
     finally:
@@ -135,13 +139,14 @@ def _warn(message: str) -> None:
 
 def _progress(names: list[str], *, openjd: bool) -> Callable[[str, int], None]:
     """Tells which step is made, and how much of all of them is there."""
-    places, told = {name: place for place, name in enumerate(names)}, {"name": "", "percent": -1}
+    percents, told = dict.fromkeys(names, 0), {"name": "", "percent": -1}
 
     def show(name: str, percent: int) -> None:
         if told["name"] != name:
             told["name"] = name
             console.tell(f"openjd_status: {name}") if openjd else console.err(name)
-        total = (places[name] * 100 + min(max(percent, 0), 100)) // len(names)
+        percents[name] = min(max(percent, 0), 100)
+        total = sum(percents.values()) // len(names)
         if openjd and total != told["percent"]:
             told["percent"] = total
             console.tell(f"openjd_progress: {total}")

@@ -10,17 +10,19 @@ from functools import partial
 from pathlib import Path
 
 from shotbuild.casting import UNPINNED
+from shotbuild.digest import of_file
 from shotbuild.errors import GateError, PlanError, ShotbuildError, StoreError, StoreUnavailable
 from shotbuild.exchange.addresses import absolute, named, without_user
 from shotbuild.exchange.lots import waves
 from shotbuild.exchange.openjd import PLAN, PROGRAM, TEMPLATE, VALUES, VERSION, template, values
 from shotbuild.exchange.parcel import Parcel, packed, text_of
 from shotbuild.exchange.travel import objection
+from shotbuild.frozen import refuse_frozen
 from shotbuild.host import files
 from shotbuild.missing import bytes_missing, paid_missing
 from shotbuild.plan.forecast import Forecast
-from shotbuild.records import Digest, SourceFile, StoreUse
-from shotbuild.sharing import opened, use_of
+from shotbuild.records import PUSH_NOTHING, Digest, SourceFile, StoreUse
+from shotbuild.sharing import PUSH, opened, use_of
 from shotbuild.store.shared import Shared
 from shotbuild.units import counted, decimal_text
 from shotbuild.workspace import Workspace
@@ -62,12 +64,18 @@ def export_openjd(
     Errors: GateError for what has to be made here first; PlanError without a store, and for a folder of somebody else's;
     StoreError."""
     _check_folder(to)
+    if push:
+        refuse_frozen("an export puts what a farm reads into the shared store")
     planned = workspace.plan(targets)
     use = store_use(workspace, store)
     _refuse(workspace, planned.lines)
     parcel = packed(workspace.project.name, planned.lines, planned.links, workspace.rooms.source)
+    if push:
+        _check_writable(use)
     sent = _pushed(workspace, parcel, planned.lines, use, progress) if push else None
     _write(to, parcel, use)
+    if push:
+        _mark(workspace, to / PLAN, use)
     workspace.rooms.memory.save()
     return Sent(
         folder=to,
@@ -109,6 +117,8 @@ def _refuse(workspace: Workspace, lines: Sequence[Forecast]) -> None:
         why = objection(step.recipe, workspace.registry)
         if why is None and any(pin.version == UNPINNED for pin in step.recipe.pins):
             why = "its generator is not in the lock yet"
+        if why is None and workspace.casting.price(step).amount != 0:
+            why = "it is not free"
         if why is not None:
             here.append(f"{step.name}: {why}{_price(workspace, line)}")
             shots += step.shots
@@ -132,6 +142,26 @@ def _price(workspace: Workspace, line: Forecast) -> str:
 
 
 # --- bytes ahead ----------------------------------------------------------------------------------------------------------
+
+
+def _check_writable(use: StoreUse) -> None:
+    if use.push == PUSH_NOTHING:
+        raise GateError(
+            f"nothing is written to the shared store {without_user(use).address} from here",
+            cause=f"`push: nothing` in shotbuild.yaml, or {PUSH}=nothing",
+            hint="export where the store may be written, or with --no-push when all of it is there",
+        )
+
+
+def _mark(workspace: Workspace, plan: Path, use: StoreUse) -> None:
+    """Puts the plan itself there too: so no store of a job is empty, and a worker knows one that is not mounted."""
+    shared = Shared(opened(use, workspace.rooms.root), {}, workspace.rooms.warn)
+    try:
+        shared.send(of_file(plan), plan)
+    except OSError as error:
+        raise StoreError("the plan cannot be sent", cause=str(error)) from error
+    finally:
+        shared.close()
 
 
 def _pushed(

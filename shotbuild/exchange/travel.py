@@ -1,21 +1,23 @@
 """Which steps may be made on a machine that has neither the project nor its keys."""
 
 from shotbuild.plugins import Registry
-from shotbuild.providers.interface import is_service
+from shotbuild.providers.interface import is_service, travels
 from shotbuild.records import Recipe
 from shotbuild.stages.catalogue import ASKING
-
-FREE_ANYWHERE = ("animatic", "diffusers")
-"""Providers that need the request alone, or models that lie where the machine says, and never cost anything."""
 
 
 def objection(recipe: Recipe, registry: Registry) -> str | None:
     """Why a step has to be made where the project is; None when it may go."""
     if recipe.stage not in ASKING:
         return None
-    pin = recipe.pins[0] if recipe.pins else None
-    if pin is None or pin.provider in FREE_ANYWHERE:
-        return None if pin is not None else "nobody is named to make it"
-    if pin.provider in registry.providers and is_service(registry.providers[pin.provider]):
+    if not recipe.pins:
+        return "nobody is named to make it"
+    pin = recipe.pins[0]
+    if pin.provider not in registry.providers:
+        return f"{pin.provider} is not installed here"
+    provider = registry.providers[pin.provider]
+    if is_service(provider):
         return f"{pin.provider} {pin.model} is a service"
-    return f"{pin.provider} needs a program or files of this machine"
+    if provider.price(pin.model, recipe.parameters).amount != 0:
+        return f"{pin.provider} {pin.model} is not free"
+    return None if travels(provider) else f"{pin.provider} needs a program or files of this machine"

@@ -6,7 +6,7 @@ is found.
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -151,33 +151,49 @@ class Bindings:
         return origin.digest
 
 
+Answer = ActionResult | Exception
+MakeAll = Callable[[Sequence[Wanted], Callable[[str, int], None]], Sequence[Answer]]
+
+
 def make(
     parcel: Parcel,
-    names: Iterable[str],
+    lots: Iterable[Sequence[str]],
     shared: Shared,
-    make_one: Callable[[Wanted, Callable[[str, int], None]], ActionResult],
+    make_all: MakeAll,
     progress: Callable[[str, int], None],
     failed: Callable[[str, ShotbuildError], None],
 ) -> None:
-    """Makes steps one after another, each after those before it. make_one: makes a bound one and puts it into the store;
-    progress: told the name of a step and percents of it, from any thread; failed: told of one that came to nothing, and the
-    others go on.
+    """Makes lots one after another, each after those before it. make_all: makes bound steps of one lot, gets a call for
+    their keys and percents, and puts them into the store; progress: told the name of a step and percents of it, from any
+    thread; failed: told of one that came to nothing, and the others go on.
 
     Errors: Cancelled; StoreUnavailable, since then nothing could be kept."""
     bindings = Bindings(parcel, shared)
-    for name in names:
-        progress(name, 0)
+    for lot in lots:
+        for name, answer in _answers(lot, bindings, make_all, progress):
+            if isinstance(answer, ActionResult):
+                bindings.told(name, answer)
+            elif isinstance(answer, Cancelled | StoreUnavailable) or not isinstance(answer, ShotbuildError):
+                raise answer
+            else:
+                failed(name, answer)
+            progress(name, 100)
+
+
+def _answers(
+    lot: Sequence[str], bindings: Bindings, make_all: MakeAll, progress: Callable[[str, int], None]
+) -> Iterator[tuple[str, Answer]]:
+    wanted: dict[str, Wanted] = {}
+    for name in lot:
         try:
-            bindings.told(name, make_one(bindings.bind(name), _of(name, progress)))
-        except (Cancelled, StoreUnavailable):
-            raise
+            wanted[name] = bindings.bind(name)
         except ShotbuildError as error:
-            failed(name, error)
-        progress(name, 100)
-
-
-def _of(name: str, progress: Callable[[str, int], None]) -> Callable[[str, int], None]:
-    return lambda _key, percent: progress(name, percent)
+            yield name, error
+    names = {each.key: name for name, each in reversed(wanted.items())}
+    if wanted:
+        progress(next(iter(wanted)), 0)
+        answers = make_all(list(wanted.values()), lambda key, percent: progress(names[key], percent))
+        yield from zip(wanted, answers, strict=True)
 
 
 # --- handing out ----------------------------------------------------------------------------------------------------------

@@ -1,10 +1,13 @@
 """A job that was exported, run by the real `openjd` and by workers that have no project: the same bytes as a build here."""
 
 import json
+import random
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -207,7 +210,57 @@ def test_damaged_bytes_are_neither_used_nor_handed_out(tmp_path: Path) -> None:
     collected = worker(tmp_path, "collect", *there, "--to", "job/out")
     assert collected.code == 1
     assert "do not match" in collected.err
-    assert not list((job / "out").rglob("*.mp4")) if (job / "out").exists() else True
+    assert not list(job.rglob("*.mp4"))
+
+
+def test_a_store_that_is_not_mounted_is_not_filled(tmp_path: Path) -> None:
+    root, job = write_project(tmp_path / "film", TINY), tmp_path / "job"
+    job_of(root, job, "sh010")
+    (tmp_path / "store").rename(tmp_path / "unmounted")
+    (tmp_path / "store").mkdir()
+    ran = worker(tmp_path, "run", "--plan", "job/plan.json", "--store", "store", "--number", "1", "--openjd")
+    assert ran.code == 1
+    assert "openjd_fail: " in ran.out
+    assert "mount it" in ran.err
+    assert not list((tmp_path / "store").iterdir())
+
+
+def test_a_frozen_environment_exports_and_makes_nothing(tmp_path: Path) -> None:
+    root = write_project(tmp_path / "film", TINY)
+    frozen = {"SHOTBUILD_FROZEN": "1"}
+    ran = shotbuild(root, "export", "openjd", "--to", "../job", "--store", "../store", env=frozen)
+    assert ran.code == 3, ran.err
+    assert not (tmp_path / "store").exists()
+    job_of(root, tmp_path / "job", "sh010")
+    words = ["worker", "run", "--plan", "job/plan.json", "--store", "store", "--number", "1"]
+    assert shotbuild(tmp_path, *words, env=frozen).code == 3
+    assert not (tmp_path / "store/ac").exists()
+
+
+@pytest.mark.slow
+def test_workers_that_are_killed_and_begun_twice_come_to_the_same_bytes(tmp_path: Path) -> None:
+    one, two, job = write_project(tmp_path / "one", TINY), write_project(tmp_path / "two", TINY), tmp_path / "job"
+    told = job_of(one, job)
+    there = ["--plan", "job/plan.json", "--store", "store", "--number", numbers(told)]
+    chance = random.Random(8)
+    for _ in range(6):
+        racing = [
+            subprocess.Popen(
+                argv(["worker", "run", *there]), cwd=tmp_path, env=environment({}), stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            for _ in range(2)
+        ]  # fmt: skip
+        time.sleep(chance.uniform(0.4, 1.5))
+        for process in racing:
+            process.kill()
+            process.wait()
+    with ThreadPoolExecutor(2) as pool:
+        for ran in pool.map(lambda _: worker(tmp_path, "run", *there), range(2)):
+            assert ran.code == 0, ran.err
+    assert worker(tmp_path, "collect", *there[:4], "--to", "job/out").code == 0
+    assert shotbuild(two, "build").code == 0
+    assert handed_out(job) == built(two)
 
 
 def test_what_costs_money_stays_here(tmp_path: Path) -> None:

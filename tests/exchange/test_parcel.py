@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,18 @@ from shotbuild.errors import Location, PlanError
 from shotbuild.exchange.parcel import Parcel, packed, read, text_of
 from shotbuild.records import Chosen, Output
 from shotbuild.workspace import Workspace
-from tests.fakes import SMALL, fake_workspace, write_project
+from tests.fakes import SMALL, FakeProvider, fake_workspace, write_project
+
+
+@dataclass(frozen=True, slots=True)
+class Travelling(FakeProvider):
+    """One that may work on other machines."""
+
+    declared: str = ""
 
 
 def workspace_of(root: Path) -> Workspace:
-    return fake_workspace(write_project(root, SMALL) if not root.exists() else root)
+    return fake_workspace(write_project(root, SMALL) if not root.exists() else root, provider=Travelling())
 
 
 def parcel_of(workspace: Workspace, *targets: str) -> Parcel:
@@ -68,7 +75,7 @@ def test_nothing_is_left_where_all_is_made(tmp_path: Path) -> None:
 def test_two_steps_that_ask_for_the_same_are_one(tmp_path: Path) -> None:
     more = SMALL["specs/opening.yaml"] + "  again: {sequence: opening, profile: h264-web}\n"
     root = write_project(tmp_path / "film", SMALL | {"specs/opening.yaml": more})
-    found = parcel_of(fake_workspace(root))
+    found = parcel_of(fake_workspace(root, provider=Travelling()))
     paths = {result.path: result.origin for result in found.results}
     assert paths["sequences/opening/again.mp4"] == paths["sequences/opening/web.mp4"]
     assert isinstance(paths["sequences/opening/again.mp4"], Output)

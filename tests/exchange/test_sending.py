@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from shotbuild.digest import of_file
 from shotbuild.errors import BytesLost, GateError, PlanError, StoreUnavailable
 from shotbuild.exchange.parcel import read
 from shotbuild.exchange.sending import export_openjd
 from shotbuild.records import Price
-from tests.exchange.test_parcel import workspace_of
+from tests.exchange.test_parcel import Travelling, workspace_of
 from tests.fakes import SMALL, FakeProvider, fake_workspace, write_project
 
 
@@ -45,7 +46,7 @@ def test_without_push_nothing_is_sent(tmp_path: Path) -> None:
 
 def test_the_store_of_the_project_is_meant_from_its_root(tmp_path: Path) -> None:
     head = SMALL["shotbuild.yaml"] + "store: ../team\n"
-    workspace = fake_workspace(write_project(tmp_path / "film", SMALL | {"shotbuild.yaml": head}))
+    workspace = fake_workspace(write_project(tmp_path / "film", SMALL | {"shotbuild.yaml": head}), provider=Travelling())
     sent = export_openjd(workspace, ["sh010"], tmp_path / "farm")
     assert sent.store == str(tmp_path / "team")
     values = json.loads((tmp_path / "farm/parameter_values.json").read_bytes())
@@ -71,8 +72,17 @@ def test_a_store_that_cannot_be_reached_leaves_no_job(tmp_path: Path) -> None:
     assert not (tmp_path / "farm").exists()
 
 
-def test_takes_of_a_provider_that_is_not_known_to_travel_are_made_here(tmp_path: Path) -> None:
-    dear = FakeProvider(name="mine", price_of_one=Price(amount=Fraction(5, 4), currency="USD", exact=True))
+DEAR = Price(amount=Fraction(5, 4), currency="USD", exact=True)
+
+
+@pytest.mark.parametrize(
+    ("provider", "why"),
+    [
+        (FakeProvider(name="mine"), "mine needs a program or files of this machine"),
+        (Travelling(name="mine", price_of_one=DEAR), "mine storyboard is not free, 1.25 USD"),
+    ],
+)
+def test_takes_that_cost_or_need_this_machine_are_made_here(tmp_path: Path, provider: FakeProvider, why: str) -> None:
     root = write_project(
         tmp_path / "film",
         SMALL | {"shotbuild.yaml": SMALL["shotbuild.yaml"] + "providers: {board: {use: mine}}\n"
@@ -81,9 +91,9 @@ def test_takes_of_a_provider_that_is_not_known_to_travel_are_made_here(tmp_path:
     text = (root / "shotbuild.yaml").read_text().replace("defaults: {duration: 2s}\n", "", 1)
     (root / "shotbuild.yaml").write_text(text)
     with pytest.raises(GateError) as refused:
-        export_openjd(fake_workspace(root, provider=dear), [], tmp_path / "farm", store=str(tmp_path / "store"))
+        export_openjd(fake_workspace(root, provider=provider), [], tmp_path / "farm", store=str(tmp_path / "store"))
     assert refused.value.exit_code == 3
-    assert "sh010/t1: mine needs a program or files of this machine, 1.25 USD" in str(refused.value.cause)
+    assert f"sh010/t1: {why}" in str(refused.value.cause)
     assert "shotbuild build sh010 sh020 sh030" in str(refused.value.hint)
     assert not (tmp_path / "farm").exists()
     assert not (tmp_path / "store").exists()
@@ -102,3 +112,19 @@ def test_a_damaged_file_of_the_local_store_is_not_sent(tmp_path: Path) -> None:
     assert not (tmp_path / "farm").exists()
     digest = result.outputs[0][1].sha256
     assert not (store / "cas" / digest[:2] / digest).exists()
+
+
+def test_a_store_that_is_only_read_gets_nothing(tmp_path: Path) -> None:
+    head = SMALL["shotbuild.yaml"] + "store: {address: ../team, push: nothing}\n"
+    root = write_project(tmp_path / "film", SMALL | {"shotbuild.yaml": head})
+    with pytest.raises(GateError, match="nothing is written"):
+        export_openjd(fake_workspace(root, provider=Travelling()), [], tmp_path / "farm")
+    assert not (tmp_path / "team").exists()
+    assert export_openjd(fake_workspace(root, provider=Travelling()), [], tmp_path / "farm", push=False).sent is None
+    assert not (tmp_path / "team").exists()
+
+
+def test_the_store_of_a_job_is_never_empty(tmp_path: Path) -> None:
+    export_openjd(workspace_of(tmp_path / "film"), ["sh010"], tmp_path / "farm", store=str(tmp_path / "store"))
+    plan = of_file(tmp_path / "farm/plan.json").sha256
+    assert (tmp_path / "store/cas" / plan[:2] / plan).is_file()
