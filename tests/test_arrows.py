@@ -71,6 +71,7 @@ ALONE = {
     "distributed": "engine",
     "dask": "engine",
     "httpx": "host",
+    "obstore": "host",
     "torch": "providers",
     "diffusers": "providers",
     "transformers": "providers",

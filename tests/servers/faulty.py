@@ -30,7 +30,7 @@ class Fault:
 
 @dataclass(kw_only=True)
 class Faulty:
-    """web: its address; asked: the first line of each request, in order."""
+    """web: its address; asked: the first line of each request, in order; heads: their headers."""
 
     web: str
     target: int
@@ -38,6 +38,7 @@ class Faulty:
     always: Fault | None = None
     faults: deque[Fault] = field(default_factory=deque)
     asked: list[str] = field(default_factory=list)
+    heads: list[str] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -75,6 +76,7 @@ def _serve(client: socket.socket, proxy: Faulty) -> None:
     with suppress(OSError, ValueError), closing(client):
         head, rest = _head_of(client)
         line = head.partition(b"\r\n")[0].decode("latin-1")
+        proxy.heads.append(head.decode("latin-1"))
         fault = proxy.fault_of(line)
         if fault.status is not None:
             fault.then()

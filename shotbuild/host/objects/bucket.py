@@ -49,7 +49,10 @@ _STATUS = re.compile(r"status code: (\d{3}) ?([A-Za-z ]*)")
 _CODE = re.compile(r"<Code>([^<]{1,80})</Code>")
 _MESSAGE = re.compile(r"<Message>([^<]{1,200})")
 _REASON = re.compile(r'(?:message|error): "([^"]{1,200})"')
-_NO_KEYS = re.compile("ExpiredToken|InvalidToken|InvalidAccessKeyId|SignatureDoesNotMatch|invalid_grant|AccessDenied")
+_NO_KEYS = re.compile(
+    "ExpiredToken|InvalidToken|InvalidIdentityToken|IDPRejectedClaim|InvalidAccessKeyId|SignatureDoesNotMatch|invalid_grant"
+)
+"""What is answered 400 and means that nobody knows us."""
 _UNREACHED = ("kind: Connect", "BadScheme")
 AGAIN = (408, 409, 425, 429, 500, 502, 503, 504)
 

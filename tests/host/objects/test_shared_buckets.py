@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 
 from shotbuild.errors import StoreError, StoreRefused, StoreUnavailable, render
-from shotbuild.host.objects.credentials import AZURE, GCS, S3, credentials_of
+from shotbuild.host.objects.credentials import AZURE, GCS, NAMES, S3, credentials_of
 from tests.host.objects.conftest import SHORT
+from tests.servers.faulty import faulty_before
+from tests.servers.identity import KEY as KEY_FOR_AN_HOUR
+from tests.servers.identity import SESSION, Identities, identity_running
 from tests.servers.moto_server import moto_running
 from tests.servers.program import Served
 
@@ -112,6 +115,65 @@ def test_credentials_of_google_that_are_not_taken_are_told(tmp_path: Path) -> No
         opened("gs://films", endpoint="http://127.0.0.1:1", GOOGLE_APPLICATION_CREDENTIALS=str(file))
     assert "external_account" in str(raised.value.cause)
     assert "a-secret" not in render(raised.value)
+
+
+@pytest.mark.parametrize("cloud", [S3, GCS, AZURE])
+def test_the_client_knows_every_variable_that_is_read(cloud: str) -> None:
+    kind = {S3: bucket.S3Store, GCS: bucket.GCSStore, AZURE: bucket.AzureStore}[cloud]
+    for name in NAMES[cloud]:
+        try:
+            kind("films", config={name.lower(): "true"})
+        except obstore.exceptions.UnknownConfigurationKeyError:
+            pytest.fail(f"{name} is not known")
+        except obstore.exceptions.BaseError:
+            pass  # it is known, and one variable alone does not open the door
+
+
+def test_ci_reads_and_writes_with_a_token_and_no_key(moto: Served, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("the-token-of-this-run")
+    with identity_running(tmp_path) as identities, faulty_before(moto.web) as proxy:
+        said = _in_ci(moto, proxy.web, identities, token)
+        assert said.stdout == "b'a take'\n", said.stderr
+        assert [(each["WebIdentityToken"], each["RoleArn"]) for each in identities.asked] == [
+            ("the-token-of-this-run", "arn:aws:iam::123456789012:role/ci")
+        ]
+        assert all(f"Credential={KEY_FOR_AN_HOUR}/" in head and SESSION in head for head in proxy.heads)
+
+
+def test_a_token_that_is_not_taken_is_told_and_not_shown(moto: Served, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("the-token-of-this-run")
+    no = "<ErrorResponse><Error><Code>InvalidIdentityToken</Code><Message>No such audience</Message></Error></ErrorResponse>"
+    with identity_running(tmp_path, no, 400) as identities:
+        said = _in_ci(moto, moto.web, identities, token)
+    assert "InvalidIdentityToken: No such audience" in said.stderr
+    assert said.stderr.startswith("StoreRefused")
+    assert "the-token" not in said.stderr
+
+
+def _in_ci(moto: Served, web: str, identities: Identities, token: Path) -> "subprocess.CompletedProcess[str]":
+    """Puts an object there and reads it, in a process that trusts the certificate of the token service."""
+    code = f"""
+import sys
+from shotbuild.errors import ShotbuildError, render
+from shotbuild.host.objects.bucket import opened
+objects = opened({moto.address!r}, endpoint={web!r}, region="us-east-1")
+try:
+    objects.write({KEY!r}, b"a take")
+    print(objects.read({KEY!r}, 10))
+except ShotbuildError as error:
+    sys.stderr.write(type(error).__name__ + " " + render(error))
+"""
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+        "HOME": "/nowhere",
+        "AWS_WEB_IDENTITY_TOKEN_FILE": str(token),
+        "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/ci",
+        "AWS_ENDPOINT_URL_STS": identities.web,
+        "SSL_CERT_FILE": str(identities.certificate),
+    }
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
 
 
 # --- addresses ---------------------------------------------------------------------------------------------------------
