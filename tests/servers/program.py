@@ -72,7 +72,10 @@ def short_folder() -> Iterator[Path]:
 def running(
     argv: Sequence[str], log: Path, *, environment: Mapping[str, str] | None = None, folder: Path | None = None
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """A program in the foreground, with what it says in `log`. It is asked to end, and killed where it does not."""
+    """A program in the foreground, with what it says in `log`. It is asked to end, and killed where it does not; where the
+    system can do that, it also ends when the tests are killed."""
+    if shutil.which("setpriv", path=PATH):
+        argv = [found("setpriv"), "--pdeathsig", "KILL", *argv]
     with log.open("ab") as said:
         process = subprocess.Popen(
             argv, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=environment, cwd=folder, start_new_session=True
