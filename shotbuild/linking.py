@@ -14,6 +14,8 @@ from shotbuild.errors import BytesLost, ShotbuildError
 from shotbuild.plan.graph import Link, Plan
 from shotbuild.records import Digest
 
+BRINGERS = 8
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
@@ -27,21 +29,26 @@ class Placed:
 
 
 class Linker:
-    """put: puts bytes under a name, and says whether they were not there already. A context: what it began it ends."""
+    """put: puts bytes under a name, and says whether they were not there already; bring: brings them onto this disk, several
+    at a time, where they are not, and says nothing. A context: what it began it ends."""
 
-    def __init__(self, plan: Plan, put: Callable[[Link, Digest], bool]) -> None:
-        self._put = put
+    def __init__(
+        self, plan: Plan, put: Callable[[Link, Digest], bool], bring: Callable[[Digest], None] | None = None
+    ) -> None:
+        self._put, self._bring = put, bring
         self._links = plan.links
         self._of_step: dict[str, list[Link]] = {}
         for link in plan.links:
             self._of_step.setdefault(link.step, []).append(link)
         self._begun: dict[str, tuple[Digest, Future[bool]]] = {}
         self._pool = ThreadPoolExecutor(1, "link")
+        self._bringers = ThreadPoolExecutor(BRINGERS, "bring")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None) -> None:
+        self._bringers.shutdown(cancel_futures=kind is not None)
         self._pool.shutdown(cancel_futures=kind is not None)
 
     def begin(self, done: Done) -> None:
@@ -50,7 +57,13 @@ class Linker:
             digest = done.result.output(link.output)
             before = self._begun.get(link.path)
             if before is None or before[0] != digest or (before[1].done() and before[1].exception() is not None):
-                self._begun[link.path] = digest, self._pool.submit(self._put, link, digest)
+                brought = None if self._bring is None else self._bringers.submit(self._bring, digest)
+                self._begun[link.path] = digest, self._pool.submit(self._put_brought, link, digest, brought)
+
+    def _put_brought(self, link: Link, digest: Digest, brought: Future[None] | None) -> bool:
+        if brought is not None:
+            brought.result()
+        return self._put(link, digest)
 
     def end(self, steps: Collection[str]) -> Placed:
         """What was begun of these steps, once it is there. Errors: ShotbuildError, after the others were put there."""

@@ -80,9 +80,10 @@ def make(
             pushing(rooms, shots, hear) as outgoing,
             Workers() as workers,
             workplace(rooms.folder("work"), rooms.folder("locks")) as folder,
-            Linker(plan, partial(rooms.link, hard=project.settings.link == "hardlink", folder=folder)) as linker,
             ExitStack() as held,
         ):
+            put = partial(rooms.link, hard=project.settings.link == "hardlink", folder=folder)
+            linker = held.enter_context(Linker(plan, put, None if rooms.shared is None else rooms.fetch))
             progress: Progress = SimpleQueue()
             shop = Workshop(
                 blobs=rooms.blobs,

@@ -22,6 +22,7 @@ from shotbuild.errors import Location, ShotbuildError, SpecError, SpecErrors, St
 from shotbuild.frozen import is_frozen
 from shotbuild.host import files, folders, packing
 from shotbuild.host.memory import Memory, settled, stamp_of
+from shotbuild.host.objects.interface import Objects
 from shotbuild.host.places import Places
 from shotbuild.host.tools import VARIABLE, find_ffmpeg, identify, joiner
 from shotbuild.ledgers import Ledgers, result_of
@@ -85,7 +86,8 @@ def _looked(path: Path) -> tuple[Fields, ...]:
 
 class Rooms:
     """root: the project's folder; warn: told of what was mended or is doubtful; identify, measure, hear, look: who
-    looks at an ffmpeg, at a plate, at a sound file and at a take; clock: by which services are waited for."""
+    looks at an ffmpeg, at a plate, at a sound file and at a take; clock: by which services are waited for; reach: opens the
+    storage that a team shares."""
 
     def __init__(
         self,
@@ -96,11 +98,13 @@ class Rooms:
         hear: Callable[[Path], object] = _heard,
         look: Callable[[Path], tuple[Fields, ...]] = _looked,
         clock: Clock = CLOCK,
+        reach: Callable[..., Objects] = opened,
     ) -> None:
         self.root = root.resolve()
         self._places = Places(str(self.root))
         self.warn = warn
         self.clock = clock
+        self._reach = reach
         self._identify, self._measure, self._hear, self._look = identify, measure, hear, look
         self._sources: dict[str, Digest] = {}
         self._use: StoreUse | None = None
@@ -113,7 +117,7 @@ class Rooms:
 
     def elsewhere(self, root: Path) -> "Rooms":
         """The rooms of another folder, such as one that was checked out, looked at as this one is."""
-        other = Rooms(root, self.warn, self._identify, self._measure, self._hear, self._look, self.clock)
+        other = Rooms(root, self.warn, self._identify, self._measure, self._hear, self._look, self.clock, self._reach)
         other.share(self._use)
         return other
 
@@ -167,7 +171,7 @@ class Rooms:
             return None
         place = of_text(use.address).sha256[:16]
         known, recorded = self.memory.table(f"shared {place}"), self.memory.table(f"recorded {place}")
-        objects = opened(use, self.root, seen=bool(known))
+        objects = self._reach(use, self.root, seen=bool(known))
         return Shared(objects, known, self.warn, recorded=recorded, writes=use.push != PUSH_NOTHING and not is_frozen())
 
     @property
@@ -431,6 +435,11 @@ class Rooms:
         except OSError as error:
             raise ShotbuildError(f"{OUT}/{link.path} cannot be written", cause=str(error)) from error
         return True
+
+    def fetch(self, digest: Digest) -> None:
+        """Brings bytes here that only the shared store has. Who needs them says what is wrong when they do not come."""
+        with suppress(StoreError, OSError):
+            self.blobs.path(digest)
 
     def _unpacked(self, target: Path, digest: Digest, path: str) -> bool:
         """The same for a package and its folder. One process at a time does this, so what others left behind may go."""

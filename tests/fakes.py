@@ -14,12 +14,14 @@ from pathlib import Path
 from shotbuild.digest import canonical
 from shotbuild.engine.events import Event
 from shotbuild.errors import MediaError
+from shotbuild.host.objects.interface import Objects
 from shotbuild.media.judge import SCHEMA
 from shotbuild.media.profiles import PROFILES
 from shotbuild.plugins import Registry
 from shotbuild.providers.interface import Model, Objection, Receipt, Request, Wish, Workplace, request_fields
 from shotbuild.records import FREE, Answer, Fields, Footage, Operation, Price, Tool, fields
 from shotbuild.rooms import Rooms
+from shotbuild.sharing import opened
 from shotbuild.spec.fields import choice
 from shotbuild.stages.catalogue import STAGES
 from shotbuild.stages.generate import AGAIN
@@ -131,10 +133,14 @@ def fake_workspace(
     provider: FakeProvider | None = None,
     hear: Callable[[Event], None] = lambda _: None,
     tool: Tool = TOOL,
+    warn: Callable[[str], None] = lambda _: None,
+    objects: Objects | None = None,
 ) -> Workspace:
+    """objects: what a shared store lies in, wherever `store:` says; None = where it says."""
     rooms = Rooms(
         root,
-        warn=lambda _: None,
+        warn=warn,
+        reach=opened if objects is None else lambda *_, **__: objects,
         identify=lambda path, cache: tool,
         measure=lambda path: Footage(seconds=Fraction(path.stat().st_size, 24), sound=False),
         look=lambda path: (fields(kind="video", seconds="2"),),
