@@ -66,7 +66,6 @@ class Sampling:
             if each.here is not None and each.done.key in self._rooms.actions.came:
                 row = Row(action=each.done.key, result=each.here, manifest=manifest(each.done.action))
                 self._rooms.keep([row])
-                self._rooms.actions.came.pop(each.done.key)
 
     def told(self) -> Sampled:
         return Sampled(
@@ -127,7 +126,7 @@ def came_from_elsewhere(rooms: Rooms, done: Iterable[Done]) -> list[Done]:
 
 def _otherwise(rooms: Rooms, done: Done, here: ActionResult) -> StoreError:
     mine = dict(here.outputs)
-    pairs = [(name, there, mine[name]) for name, there in done.result.outputs if mine.get(name) != there]
+    pairs = [(name, there, mine.get(name)) for name, there in done.result.outputs if mine.get(name) != there]
     told = "\n".join(
         f"{name}: the shared store says {_words(there)}, here it is {_words(own)}" for name, there, own in pairs
     )

@@ -2,10 +2,11 @@
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 
 from shotbuild.digest import of_action
 from shotbuild.engine.done import Done
@@ -25,7 +26,6 @@ from shotbuild.records import Digest, Sample
 from shotbuild.rooms import Rooms
 from shotbuild.sampling import Sampling, workshop
 from shotbuild.stages.catalogue import ASKING
-from shotbuild.store.interface import Row
 from shotbuild.store.shared import LARGEST_RESULT, Shared, read_shared
 from shotbuild.workspace import Workspace
 
@@ -201,23 +201,23 @@ def sweep(
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """A result that is there. row: None = it cannot be read, and `names` are all digests in its text."""
+    """A result that is there. names: the bytes that it names; may_go: a stage gave it for nothing, and it is not young. One
+    that cannot be read stays, with all digests in its text: a newer version may have written it."""
 
     action: str
-    row: Row | None
     names: frozenset[str]
-    young: bool
+    may_go: bool
 
 
 def _sweepable(shared: Shared, kept: Collection[str], now: float, progress: Progress) -> SweptShared:
     results = list(shared.objects.each("ac"))  # before the bytes: what is put there meanwhile is in neither, or young
     blobs = {each.key.partition("/")[2]: each for each in shared.objects.each("cas")}
-    said = list(_read_all(shared, results, now, progress))
-    free = [each for each in said if each.row is not None and not asks(each.row) and not each.young]
-    stays = set(kept).union(*(each.names for each in said if each not in free))
+    said = _read_all(shared, results, now, progress)
+    stays = set(kept).union(*(each.names for each in said if not each.may_go))
     stays |= {name for name, each in blobs.items() if now - each.changed < YOUNG}
-    going = {name for each in free for name in each.names if name in blobs} - stays
-    gone = [each.action for each in free if not each.names <= blobs.keys() - going]
+    going = {name for each in said if each.may_go for name in each.names if name in blobs} - stays
+    # Also those whose bytes are gone: they are of no use to anybody.
+    gone = [each.action for each in said if each.may_go and not each.names <= blobs.keys() - going]
     return SweptShared(
         results=tuple(sorted(gone)),
         blobs=tuple(Digest(sha256=name, size=blobs[name].size) for name in sorted(going)),
@@ -227,13 +227,21 @@ def _sweepable(shared: Shared, kept: Collection[str], now: float, progress: Prog
     )
 
 
-def _read_all(shared: Shared, results: Sequence[Found], now: float, progress: Progress) -> Iterator[_Said]:
+def _read_all(shared: Shared, results: Sequence[Found], now: float, progress: Progress) -> list[_Said]:
     """Errors: StoreUnavailable: what could not be read might name anything."""
-    ages = {each.key: now - each.changed for each in results if each.size <= LARGEST_RESULT}
-    for done, (key, text) in enumerate(shared.ask_all(ages, lambda key: shared.objects.read(key, LARGEST_RESULT)), 1):
-        progress("results", done, len(ages))
-        if text is not None:
-            action = key.partition("/")[2]
-            row = read_shared(action, text)
-            names = ledger_names([text]) if row is None else {digest.sha256 for digest in row.result.blobs}
-            yield _Said(action, row, frozenset(names), ages[key] < YOUNG)
+    ended = count(1)
+
+    def read(each: Found) -> _Said | None:
+        action = each.key.partition("/")[2]
+        text = shared.objects.read(each.key, LARGEST_RESULT)
+        progress("results", next(ended), len(results))
+        if text is None:
+            return None
+        row = read_shared(action, text)
+        if row is None:
+            return _Said(action, frozenset(ledger_names([text])), may_go=False)
+        old = now - each.changed >= YOUNG
+        return _Said(action, frozenset(digest.sha256 for digest in row.result.blobs), may_go=old and not asks(row))
+
+    answers = shared.ask_all([each for each in results if each.size <= LARGEST_RESULT], read)
+    return [said for _, said in answers if said is not None]
