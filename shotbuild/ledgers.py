@@ -147,13 +147,13 @@ class Ledgers:
         asked, ordinal = asked_for(wanted), wanted.step.asking.ordinal
         return next((take for take in live if _answers(take, asked, ordinal)), None)
 
-    def expected(self, step: Step) -> bool:
-        """Whether a take of the ledger will answer a step, some of whose inputs are not here yet."""
+    def expected(self, step: Step) -> Take | None:
+        """The take of the ledger that will answer a step, some of whose inputs are not here yet."""
         if step.asking is None:
-            return False
+            return None
         state, asking = self.of(step.shots[0]), step.asking
-        live = (take for take in state.takes if take.video.sha256 not in state.rejected)
-        return any(_answers(take, asking.asked, asking.ordinal) for take in live)
+        live = (take for take in reversed(state.takes) if take.video.sha256 not in state.rejected)
+        return next((take for take in live if _answers(take, asking.asked, asking.ordinal)), None)
 
     def enter(self, done: Done, *, settled: bool = True) -> None:
         """Appends a take's event, once: other builds and merges may have brought it already. Errors: StoreError.

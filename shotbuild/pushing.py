@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from shotbuild.digest import manifest
 from shotbuild.engine.done import Done
-from shotbuild.engine.events import Event, Pushed
+from shotbuild.engine.events import Event, Pushed, Pushing
 from shotbuild.records import PUSH_ALL, Take
 from shotbuild.rooms import Rooms
 from shotbuild.stages.catalogue import ASKING
@@ -19,8 +19,11 @@ from shotbuild.store.shared import Shared
 from shotbuild.units import counted
 from shotbuild.whereabouts import REMEDY, SHOWN, blobs_of, name_of, only_here, sentence
 
+PATIENCE = 2.0
+"""Seconds after which a build that waits for nothing else says so."""
 
-class Pushing:
+
+class Outgoing:
     """What one build puts into the shared store. everything: also what stages make for nothing."""
 
     def __init__(self, rooms: Rooms, shared: Shared, outbox: Outbox, *, everything: bool) -> None:
@@ -35,9 +38,14 @@ class Pushing:
 
     def ended(self, done: Iterable[Done]) -> None:
         """Steps that have their results, whoever made them: an earlier build may have been stopped before they were sent."""
-        for each in done:
-            if self._everything or each.step.recipe.stage in ASKING:
-                self._put(parcel_of_done(each))
+        meant = [each for each in done if self._everything or each.step.recipe.stage in ASKING]
+        parcels = [parcel_of_done(each) for each in meant if each.key not in self._put_in]
+        # What another machine made is there as a rule, and its ledger told of it.
+        rows = [each.row for each in parcels if each.row is not None and not self._shared.is_recorded(each.row.action)]
+        self._shared.ask_all(rows, self._shared.agrees)
+        self._shared.ask_all((digest for each in parcels for digest in each.blobs), self._shared.has)
+        for parcel in parcels:
+            self._put(parcel)
 
     def takes(self, shots: Iterable[str]) -> None:
         """The takes of shots that lie here and were never seen there."""
@@ -55,7 +63,7 @@ class Pushing:
 
 
 @contextmanager
-def pushing(rooms: Rooms, shots: Sequence[str], hear: Callable[[Event], None]) -> Iterator[Pushing | None]:
+def pushing(rooms: Rooms, shots: Sequence[str], hear: Callable[[Event], None]) -> Iterator[Outgoing | None]:
     """Around work that makes takes: sends them meanwhile, waits at the end, and tells what went there and what could not.
     shots: those whose ledgers are looked into for what was left behind. None = nothing is to be sent."""
     shared, use = rooms.shared, rooms.store_use
@@ -63,7 +71,7 @@ def pushing(rooms: Rooms, shots: Sequence[str], hear: Callable[[Event], None]) -
         yield None
         return
     outbox = Outbox(shared, rooms.local)
-    mine = Pushing(rooms, shared, outbox, everything=use.push == PUSH_ALL)
+    mine = Outgoing(rooms, shared, outbox, everything=use.push == PUSH_ALL)
     rooms.kept_by = mine.kept
     try:
         mine.takes(shots)
@@ -72,13 +80,19 @@ def pushing(rooms: Rooms, shots: Sequence[str], hear: Callable[[Event], None]) -
         outbox.stop()
         raise
     except BaseException:
-        _tell(rooms, shots, hear, outbox.end())
+        _tell(rooms, shots, hear, _ended(outbox, shared, hear))
         raise
     else:
-        _tell(rooms, shots, hear, outbox.end())
+        _tell(rooms, shots, hear, _ended(outbox, shared, hear))
     finally:
         outbox.stop()
         rooms.kept_by = None
+
+
+def _ended(outbox: Outbox, shared: Shared, hear: Callable[[Event], None]) -> Sent:
+    if not outbox.wait(PATIENCE):
+        hear(Pushing(where=shared.shown, results=outbox.open))
+    return outbox.end()
 
 
 def asks(row: Row) -> bool:

@@ -15,6 +15,7 @@ from shotbuild.engine.events import (
     Planned,
     Polled,
     Pushed,
+    Pushing,
     Replaced,
     Sampled,
     Skipped,
@@ -90,6 +91,8 @@ def describe(event: Event) -> str | None:  # noqa: PLR0912 - a case for each eve
             return f"  skipped  {step.name}: " + ("stopped" if because == step.name else f"it needs {because}")
         case Linked(path=path):
             return f"  out/{path}"
+        case Pushing(where=where, results=results):
+            return f"  sending  {counted(results, 'result')} to {printable(where)}; Ctrl-C leaves them to the next build"
         case Pushed(where=where, results=results, size=size):
             return f"  sent     {counted(results, 'result')}, {size_text(size)}, to {printable(where)}"
         case Sampled():
@@ -141,6 +144,8 @@ def as_json(event: Event) -> dict[str, object]:  # noqa: PLR0912 - a case for ea
             return {"event": "skipped", "step": step.name, "because": because}
         case Linked(path=path):
             return {"event": "linked", "path": f"out/{path}"}
+        case Pushing(where=where, results=results):
+            return {"event": "pushing", "where": where, "results": results}
         case Pushed(where=where, results=results, size=size):
             return {"event": "pushed", "where": where, "results": results, "size": size}
         case Sampled():

@@ -101,6 +101,14 @@ class Linked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pushing:
+    """Nothing is left to do but to wait for so many results that are on their way to the shared store."""
+
+    where: str
+    results: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pushed:
     """Results went to the shared store. where: its address; size: of the bytes that were sent."""
 
@@ -141,6 +149,7 @@ Event: TypeAlias = (
     | Failed
     | Skipped
     | Linked
+    | Pushing
     | Pushed
     | Sampled
     | Warned

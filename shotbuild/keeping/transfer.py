@@ -100,7 +100,7 @@ def push(
     shared, rooms = writable_of(workspace), workspace.rooms
     parcels = list(_parcels(workspace, targets, everything=everything))
     shared.ask_all((digest for parcel in parcels for digest in parcel.blobs), lambda each: shared.size(each.sha256))
-    shared.ask_all((parcel.row.action for parcel in parcels if parcel.row is not None), shared.look)
+    shared.ask_all((parcel.row for parcel in parcels if parcel.row is not None), shared.agrees)
     check_reachable(shared)
     outbox = Outbox(shared, rooms.local, tell=lambda done, total: progress("results", done, total))
     open_ones = [parcel for parcel in parcels if not _is_there(shared, parcel)]
@@ -189,6 +189,9 @@ def _needed_by(workspace: Workspace, lines: Sequence[Forecast]) -> Iterator[Need
             if line.step.name in linked and line.step.deliverable:
                 yield from (Needed(digest=digest, what=line.step.name) for _, digest in line.result.outputs)
             continue
+        take = None if line.wanted else workspace.rooms.ledgers.expected(line.step)
+        if take is not None:  # what it continues is made first, then it is looked up
+            yield Needed(digest=take.video, what=name_of(take))
         for _, origin in line.step.inputs:
             if isinstance(origin, Chosen):
                 yield Needed(digest=origin.digest, what=line.step.name)

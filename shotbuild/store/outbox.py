@@ -83,6 +83,17 @@ class Outbox:
                 self._threads[-1].start()
             self._changed.notify()
 
+    @property
+    def open(self) -> int:
+        """How many have not ended."""
+        with self._changed:
+            return self._open
+
+    def wait(self, seconds: float) -> bool:
+        """Waits for all that was put in, for so long at most; whether all has ended."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._open, seconds)
+
     def end(self) -> Sent:
         """Waits until all is sent that can be, and says what came of it."""
         with self._changed:

@@ -147,14 +147,14 @@ class Shared:
         """Whether a result of the action was seen there before; asks nobody."""
         return action in self._recorded
 
-    def look(self, action: str) -> bool:
-        """Whether there is a result of the action, readable or not, as it says now. False when it cannot be asked."""
-        asked = self._answered(lambda: self.objects.size(f"ac/{action}"))
-        if asked is not None and asked[0] is None:
-            self.unrecord(action)
-        elif asked is not None:
-            self._recorded[action] = True
-        return asked is not None and asked[0] is not None
+    def agrees(self, row: Row) -> bool:
+        """Whether it has the same result now. False = it has none, or one that differs or cannot be read, of which `record`
+        says which; or it cannot be asked."""
+        found = self.result(row.action)
+        same = found is not None and found.result.outputs == row.result.outputs
+        if not same:
+            self.unrecord(row.action)
+        return same
 
     def unrecord(self, action: str) -> None:
         """A result that was believed to be there is not."""

@@ -218,10 +218,12 @@ class TieredActions:
         self.came.update((row.action, True) for row in rows)
 
     def put(self, action: str, result: ActionResult, manifest: str) -> None:
-        self.local.put(action, result, manifest)
+        self.put_all([Row(action=action, result=result, manifest=manifest)])
 
     def put_all(self, rows: Sequence[Row]) -> None:
         self.local.put_all(rows)
+        for row in rows:
+            self.came.pop(row.action, None)
 
     def manifest(self, action: str) -> str | None:
         return self.local.manifest(action)
