@@ -110,6 +110,28 @@ def test_a_store_that_is_gone_is_told_once_and_the_build_goes_on(one: Path) -> N
     assert "on this disk only" not in quiet(shotbuild(two, "status"))
 
 
+def test_a_build_that_left_takes_unsent_has_something_to_do(one: Path) -> None:
+    store, answers = one.with_name("store"), one / ".shotbuild/uptodate"
+    shotbuild(one, "build")
+    assert "  sent" not in shotbuild(one, "build").err
+    kept = store.rename(one.with_name("kept"))
+    (one / "templates/wide.j2").write_text("Wide shot of {{ place }} at dawn.")
+    store.write_text("not a folder")
+    for _ in range(3):
+        told = shotbuild(one, "build")
+        assert told.code == 0
+        assert "on this disk only" in told.err, "whatever was answered before"
+    store.unlink()
+    kept.rename(store)
+    sent = shotbuild(one, "build")
+    assert "  sent" in sent.err
+    assert "on this disk only" not in sent.err
+    said = {path: path.read_bytes() for path in answers.iterdir()}
+    assert said
+    last = shotbuild(one, "build")
+    assert (last.code, "  sent" in last.err, "on this disk only" in last.err) == (0, False, False)
+
+
 def _flip(path: Path) -> None:
     path.chmod(0o644)
     content = bytearray(path.read_bytes())
