@@ -114,6 +114,10 @@ class Ledgers:
                     self._warn(f"the ledger of {shot} has `{kind}` events, which this version of shotbuild does not know")
         return self._states[shot]
 
+    def look_again(self, shot: str) -> None:
+        """Reads a shot's ledger anew when it is next asked for: somebody else wrote to it."""
+        self._forget(shot)
+
     def everything(self) -> dict[str, ShotState]:
         """What all ledgers come to, those of shots that the specs no longer have as well: their money is spent too."""
         states = {shot: self.of(shot) for shot in self._shots}

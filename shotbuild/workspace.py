@@ -29,11 +29,12 @@ from shotbuild.host import git
 from shotbuild.media.profiles import CAPPABLE, chunked, mezzanine
 from shotbuild.missing import bytes_missing, frozen_missing, paid_missing
 from shotbuild.plan.choose import Choice
-from shotbuild.plan.expand import choose_all, expand
+from shotbuild.plan.cut import Cut
+from shotbuild.plan.expand import choose_all, expand, lay_out, with_continuing, with_leading
 from shotbuild.plan.forecast import CACHED, Forecast, forecast
 from shotbuild.plan.gates import disputed, remarks, too_many, unapproved
 from shotbuild.plan.graph import Link, Plan, first, needed, part
-from shotbuild.plan.materials import Materials
+from shotbuild.plan.materials import Materials, ShotFilm
 from shotbuild.plugins import Lazy, Registry, load, registry
 from shotbuild.providers.common import table_objections
 from shotbuild.providers.interface import Model, is_service
@@ -55,6 +56,7 @@ from shotbuild.records import (
     Step,
     Take,
     Wish,
+    shots_of,
 )
 from shotbuild.revision import checked_out
 from shotbuild.rooms import Rooms
@@ -181,6 +183,24 @@ class Workspace:
         if "whole" in self.__dict__:
             return self.whole.chosen
         return {choice.shot: choice for choice in choose_all(self.project, self._materials(self.project, self._ffmpeg))}
+
+    def look_again(self, shots: Iterable[str]) -> None:
+        """Somebody wrote to the ledgers of these shots: what stands for them, and for those that continue them, is found
+        anew; all else stays as it was read. Errors: SpecErrors, when a ledger is damaged."""
+        chosen, named = self.chosen, set(shots)
+        for name in named:
+            self.rooms.ledgers.look_again(name)
+        few = with_leading(self.project, with_continuing(self.project, named))
+        fresh = choose_all(few, self._materials(few, self._ffmpeg))
+        self.__dict__.pop("whole", None)
+        self.__dict__["chosen"] = {**chosen, **{choice.shot: choice for choice in fresh}}
+
+    def lay_out(self, sequence: str) -> tuple[Cut | None, Mapping[str, ShotFilm]]:
+        """What is seen and heard of a sequence as its shots stand, and these; None where one of them cannot be planned.
+        sequence: of the project. Errors: SpecError."""
+        sequences = {each.name: each for each in self.project.sequences}
+        few = with_leading(self.project, shots_of(sequences[sequence], sequences))
+        return lay_out(few, self._materials(few, self._ffmpeg), sequence)
 
     def chosen_if(self, states: Mapping[str, ShotState]) -> Mapping[str, Choice]:
         """What would stand for each shot if some ledgers came to something else. states: by shot."""

@@ -6,7 +6,9 @@ Nothing here runs a program that a repository's own configuration names: no hook
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from shotbuild.errors import PlanError, ProcessError, ShotbuildError
@@ -27,6 +29,7 @@ _GUARD = (
     "-c", f"core.hooksPath={os.devnull}",
     *(word for name in _NO_FETCH for word in ("-c", f"{name}=never")),
 )  # fmt: skip
+_BLAMED = re.compile(r"([0-9a-f]{40,64}) [0-9]+ [0-9]+(?: [0-9]+)?")
 _OWN_FILTER = re.compile(r"(?:local|worktree)\0(filter\.[^\0]*\.(?:smudge|process|required))\0", re.IGNORECASE)
 
 
@@ -94,6 +97,42 @@ def texts_at(root: Path, revision: str, folder: str) -> dict[str, str]:
         return {path: texts[blob] for blob, path in found}
     except ProcessError as error:
         raise _unreadable(revision, error) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """id: in full; by: the author's name; at: ISO 8601, UTC; subject: the first line of what was said."""
+
+    id: str
+    by: str
+    at: str
+    subject: str
+
+
+def lines_of(root: Path, path: str) -> tuple[Commit | None, ...]:
+    """By which commit each line of a file of the project came to stand there; None for a line that none has yet. Nothing
+    where the file is not in Git, or Git cannot be asked. path: posix, below root."""
+    try:
+        said = _git(root, "blame", "--porcelain", "--", f"./{path}")
+    except ProcessError:
+        return ()
+    known: dict[str, dict[str, str]] = {}
+    found: list[str] = []
+    for line in said.splitlines():
+        head = _BLAMED.fullmatch(line)
+        if head:
+            found.append(head[1])
+            known.setdefault(head[1], {})
+        elif found and not line.startswith("\t"):
+            word, _, rest = line.partition(" ")
+            known[found[-1]].setdefault(word, rest)
+    return tuple(None if not name.strip("0") else _commit(name, known[name]) for name in found)
+
+
+def _commit(name: str, said: Mapping[str, str]) -> Commit:
+    time = datetime.fromtimestamp(int(said.get("author-time", "0")), UTC)
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Commit(id=name, by=said.get("author", ""), at=at, subject=said.get("summary", ""))
 
 
 def merge_driver(root: Path, path: str) -> str | None:

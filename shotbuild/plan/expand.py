@@ -4,7 +4,8 @@ Step names: `sh010/t1`, `sh010/last-frame`, `sh010/finish`, `sh010/sound-24`, `o
 `opening/web/sh010+sh020` (a transition), `opening/web/sound`, `opening/web` (the file), `opening/web/report`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from shotbuild.errors import SpecError, SpecErrors
 from shotbuild.plan.assemble import commissioned, deliver, sounds_of
@@ -35,6 +36,40 @@ def choose_all(project: Project, materials: Materials) -> tuple[Choice, ...]:
     if expansion.errors:
         raise SpecErrors(expansion.errors)
     return tuple(expansion.choices)
+
+
+def lay_out(project: Project, materials: Materials, sequence: str) -> tuple[Cut | None, Mapping[str, ShotFilm]]:
+    """What is seen and heard of a sequence, and the shots as cuts use them. None where a shot of it cannot be planned.
+
+    Errors: SpecError where trims, transitions, overlays or titles do not fit."""
+    expansion = _Expansion(project, materials)
+    for shot in _in_order(project):
+        expansion.shoot(shot)
+    sequences = {each.name: each for each in project.sequences}
+    if not shots_of(sequences[sequence], sequences) <= expansion.films.keys():
+        return None, expansion.films
+    return cut_of(sequences[sequence], expansion.lengths(), sequences), expansion.films
+
+
+def with_continuing(project: Project, shots: Iterable[str]) -> frozenset[str]:
+    """Shots, and those that start on a frame of them, and so on."""
+    found = set(shots)
+    for shot in _in_order(project):
+        if shot.continues in found:
+            found.add(shot.name)
+    return frozenset(found)
+
+
+def with_leading(project: Project, shots: Iterable[str]) -> Project:
+    """The project cut down to some shots and those on whose frames they start: they cannot be planned without these."""
+    by_name = {shot.name: shot for shot in project.shots}
+    found: set[str] = set()
+    for name in shots:
+        shot = by_name.get(name)
+        while shot is not None and shot.name not in found:
+            found.add(shot.name)
+            shot = by_name.get(shot.continues or "")
+    return replace(project, shots=tuple(shot for shot in project.shots if shot.name in found))
 
 
 class _Expansion:
@@ -70,7 +105,7 @@ class _Expansion:
         for deliverable in self.project.deliverables:
             wanted.setdefault(deliverable.sequence, []).append(deliverable)
         sequences = {sequence.name: sequence for sequence in self.project.sequences}
-        lengths = {name: Length(seconds=film.seconds, sound=film.sound is not None) for name, film in self.films.items()}
+        lengths = self.lengths()
         for sequence in self.project.sequences:
             if not shots_of(sequence, sequences) <= self.films.keys():
                 continue
@@ -80,6 +115,10 @@ class _Expansion:
                     self._deliver(cut, wanted[sequence.name])
             except SpecError as error:
                 self.errors.append(error)
+
+    def lengths(self) -> dict[str, Length]:
+        """What a cut must know of the shots found so far."""
+        return {name: Length(seconds=film.seconds, sound=film.sound is not None) for name, film in self.films.items()}
 
     def _film(self, shot: Shot) -> tuple[list[Step], ShotFilm, Choice | None]:
         takes: list[Step] = []
