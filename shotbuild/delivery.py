@@ -309,7 +309,7 @@ def package(story: Story, found: Sequence[Delivered], folder: Path, *, force: bo
         parts.append(_part(rooms, each.link, each.digest))
         parts += [_part(rooms, link, digest) for link, digest in each.reports.values()]
         text = json.dumps(story.sidecar(each), ensure_ascii=False, indent=2) + "\n"
-        parts.append(_text_part(f"{each.deliverable.file}.json", text.encode()))
+        parts.append(text_part(f"{each.deliverable.file}.json", text.encode()))
     paths = [part.path.casefold() for part in parts]
     twice = next((path for path in paths if paths.count(path) > 1), None)
     if twice is not None:
@@ -351,10 +351,16 @@ def _part(rooms: Rooms, link: Link, digest: Digest) -> Part:
         rooms.blobs.verify(digest)
         stored = rooms.blobs.path(digest)
         return Part(path=link.path, files=folders.contents(stored), fill=partial(_unpack, stored))
-    return Part(path=link.path, files={"": digest}, fill=partial(_copy, rooms, digest))
+    return file_part(rooms, link.path, digest)
 
 
-def _text_part(path: str, content: bytes) -> Part:
+def file_part(rooms: Rooms, path: str, digest: Digest) -> Part:
+    """A file with these bytes of the store."""
+    return Part(path=path, files={"": digest}, fill=partial(_copy, rooms, digest))
+
+
+def text_part(path: str, content: bytes) -> Part:
+    """A file with this content."""
     digest = Digest(sha256=hashlib.sha256(content).hexdigest(), size=len(content))
 
     def fill(target: Path) -> None:

@@ -686,6 +686,7 @@ class Decision:
     role: str | None = None
     why: str | None = None
     frames: tuple[int, int] | None = None
+    marks: tuple[str, ...] = ()
     kept: str | None = None
     was: str | None = None
     now: str | None = None

@@ -1,0 +1,242 @@
+"""What the pages show, asked of a project for one person: the only place of this room that reads a Workspace for them."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from fractions import Fraction
+
+from shotbuild.errors import ShotbuildError
+from shotbuild.host import git
+from shotbuild.paying.spending import spending
+from shotbuild.plan.cut import Cut
+from shotbuild.plan.materials import ShotFilm
+from shotbuild.records import Digest, Project, Shot, SourceFile
+from shotbuild.review.board import IDLE, Board, Card, Working, board, card, in_order, sequences_of
+from shotbuild.review.cut import CutView, Reel, beside, cut_view
+from shotbuild.review.history import Line, history
+from shotbuild.review.scope import Scope
+from shotbuild.review.shot import Given, Neighbour, ShotView, shot_view, verified
+from shotbuild.review.spending import SpendingView, spending_view
+from shotbuild.rooms import OUT
+from shotbuild.takes import table
+from shotbuild.workspace import Workspace
+
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif")
+MIX, STEREO = "mix", "stereo"
+REMARKS = 200
+"""So many remarks of a shot are shown, unless all are asked for."""
+Found = Callable[[str], tuple[str, ...]]
+
+
+class Views:
+    """workspace: for one thread; scope: what the person may see; working: what builds do; role: of the person; found:
+    sha256 of a take → what machines found in its picture."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        scope: Scope,
+        working: Working = IDLE,
+        role: str | None = None,
+        found: Found = lambda _: (),
+    ) -> None:
+        self._workspace, self._scope, self._working, self._role, self._found = workspace, scope, working, role, found
+
+    @property
+    def project(self) -> Project:
+        return self._workspace.project
+
+    def board(self) -> Board:
+        """Every shot that the person may see."""
+        return board(self.project, self._workspace.chosen, self._plates(), self._scope, self._working, self._role)
+
+    def shot(self, name: str, *, everything: bool = False) -> ShotView | None:
+        """None for a shot that is not there, or not theirs. everything: all its remarks."""
+        shot = self._shot(name)
+        if shot is None:
+            return None
+        workspace = self._workspace
+        choice = workspace.chosen.get(name)
+        rows = table.rows(workspace, [name]) if choice is not None and choice.state.takes else ()
+        around = self._around(name)
+        found = {
+            row.take.video.sha256: (
+                *(verified(choice.state.verifications, row.take.video.sha256) if choice is not None else ()),
+                *self._found(row.take.video.sha256),
+            )
+            for row in rows
+        }
+        return shot_view(
+            self.project,
+            self._card(shot),
+            choice,
+            rows,
+            found=found,
+            references=self._references(shot),
+            neighbours=self._neighbours(name),
+            around=around,
+            most=0 if everything else REMARKS,
+        )
+
+    def cut(self, name: str) -> CutView | None:
+        """None for a sequence that is not there, or not theirs. Errors: ShotbuildError, where it cannot be laid out."""
+        if name not in self._scope.sequences:
+            return None
+        workspace = self._workspace
+        cut, films = workspace.lay_out(name)
+        if cut is None:
+            return None
+        by_name = {shot.name: shot for shot in self.project.shots}
+        cards = {shot: self._card(by_name[shot]) for shot in cut.shots}
+        return cut_view(
+            cut,
+            cards,
+            {shot: reel for shot in cut.shots if (reel := self._reel(films[shot])) is not None},
+            sound=self.sound(name),
+            roles=self.project.approvals,
+            delivered=self.delivered(name),
+            heads={shot: workspace.chosen[shot].state.heads for shot in cut.shots if shot in workspace.chosen},
+        )
+
+    def history(self, name: str) -> tuple[Line, ...]:
+        """The story of a shot, the newest first."""
+        if self._shot(name) is None or name not in self._workspace.chosen:
+            return ()
+        story = table.story(self._workspace, [name])
+        files = {told.event.location.file for told in story}
+        return history(story, {file: git.lines_of(self._workspace.rooms.root, file) for file in files})
+
+    def spending(self) -> SpendingView | None:
+        """None for who may not see the whole project."""
+        if not self._scope.whole:
+            return None
+        by = (("By sequence", "sequence"), ("By shot", "shot"), ("By model", "model"), ("By month", "month"))
+        return spending_view((title, spending(self._workspace, (), word)) for title, word in by)
+
+    def videos(self, shot: str) -> tuple[Digest, ...]:
+        """The takes of a shot, or its plate; none for one that is not theirs."""
+        found = self._shot(shot)
+        if found is None:
+            return ()
+        if found.plate is not None:
+            digest = self._source(found.plate, found)
+            return () if digest is None else (digest,)
+        choice = self._workspace.chosen.get(shot)
+        return () if choice is None else tuple(take.video for take in choice.state.takes)
+
+    # --- pieces -------------------------------------------------------------------------------------------------------
+
+    def _shot(self, name: str) -> Shot | None:
+        if name not in self._scope.shots:
+            return None
+        return next((shot for shot in self.project.shots if shot.name == name), None)
+
+    def _card(self, shot: Shot) -> Card:
+        shown = sequences_of(self.project).get(shot.name, ())
+        plates = self._plates([shot.name]) if shot.plate is not None else {}
+        choice = self._workspace.chosen.get(shot.name)
+        found = card(shot, choice, plates.get(shot.name), self.project, self._working, shown)
+        return replace(found, sequences=tuple(name for name in found.sequences if name in self._scope.sequences))
+
+    def _plates(self, shots: Collection[str] | None = None) -> Mapping[str, str]:
+        plates = [shot for shot in self.project.shots if shot.plate and (shots is None or shot.name in shots)]
+        found = {shot.name: self._source(shot.plate, shot) for shot in plates if shot.plate is not None}
+        return {name: digest.sha256 for name, digest in found.items() if digest is not None}
+
+    def _source(self, path: str, shot: Shot) -> Digest | None:
+        try:
+            return self._workspace.rooms.source(SourceFile(path=path, location=shot.location))
+        except ShotbuildError:
+            return None
+
+    def _references(self, shot: Shot) -> tuple[Given, ...]:
+        found: list[Given] = []
+        for each in shot.references:
+            digest = self._source(each.path, shot)
+            sha256 = None if digest is None else digest.sha256
+            picture = each.path.casefold().endswith(PICTURES)
+            found.append(Given(role=each.role, path=each.path, sha256=sha256, picture=picture))
+        return tuple(found)
+
+    def _around(self, name: str) -> tuple[str | None, str | None]:
+        """The shots before and after one on the board."""
+        shown: dict[str, None] = {}
+        for sequence in self.project.sequences:
+            if sequence.name in self._scope.sequences:
+                shown.update(dict.fromkeys(in_order(sequence, self.project)))
+        shown.update(dict.fromkeys(shot.name for shot in self.project.shots))
+        names = [each for each in shown if each in self._scope.shots]
+        at = names.index(name)
+        return (names[at - 1] if at else None), (names[at + 1] if at + 1 < len(names) else None)
+
+    def _neighbours(self, name: str) -> tuple[Neighbour | None, Neighbour | None]:
+        """Those in the first cut that shows it and that the person may see."""
+        shown = sequences_of(self.project).get(name, ())
+        sequence = next((each for each in shown if each in self._scope.sequences), None)
+        if sequence is None:
+            return None, None
+        try:
+            cut, films = self._workspace.lay_out(sequence)
+        except ShotbuildError:
+            return None, None
+        if cut is None:
+            return None, None
+        before, after = beside(cut, name)
+        return self._neighbour(cut, films, before), self._neighbour(cut, films, after)
+
+    def _neighbour(
+        self, cut: Cut, films: Mapping[str, ShotFilm], span: tuple[str, int, int] | None
+    ) -> Neighbour | None:
+        if span is None:
+            return None
+        shot, start, end = span
+        reel = self._reel(films[shot])
+        step = Fraction(1) if reel is None else reel.rate / cut.rate
+        return Neighbour(
+            sequence=cut.sequence.name,
+            shot=shot,
+            title=films[shot].shot.title,
+            video=None if reel is None else reel.video,
+            start=int(start * step),
+            end=max(int(start * step) + 1, int(end * step)),
+        )
+
+    def _reel(self, film: ShotFilm) -> Reel | None:
+        """The film that stands for a shot, None while there is none here."""
+        shot = film.shot
+        choice = self._workspace.chosen.get(shot.name)
+        if shot.plate is not None:
+            footage = self._workspace.rooms.footage(self.project)[shot.plate]
+            digest = self._source(shot.plate, shot)
+            if digest is None or footage.rate is None:
+                return None
+            rate, video, seconds = footage.rate, digest.sha256, footage.seconds
+        elif choice is None or choice.take is None or not self._workspace.rooms.blobs.has(choice.take.video):
+            return None
+        else:
+            row = table.rows(self._workspace, [choice.take.name])[0]
+            picture = next((each for each in row.whole.streams if each.kind == "video" and each.rate), None)
+            if picture is None:
+                return None
+            rate, video, seconds = Fraction(str(picture.rate)), choice.take.video.sha256, choice.take.seconds
+            if picture.frames:
+                seconds = picture.frames / rate
+        return Reel(shot=shot.name, video=video, frames=max(1, int(seconds * rate)), rate=rate, exact=not film.retimed)
+
+    def sound(self, sequence: str) -> str | None:
+        """The sound of a cut, where a build has made it."""
+        steps = [step for step in self._workspace.whole.steps if step.sequence == sequence and step.recipe.stage == MIX]
+        stereo = next((step for step in steps if step.recipe.parameters.get("layout") == STEREO), None)
+        if stereo is None:
+            return None
+        result = self._workspace.explain(stereo.name)[0].result
+        return None if result is None else result.outputs[0][1].sha256
+
+    def delivered(self, sequence: str) -> tuple[tuple[str, str], ...]:
+        """What lies in out/ of a sequence: name of the deliverable, path."""
+        paths = {link.step: link.path for link in self._workspace.whole.links if not link.folder}
+        found: list[tuple[str, str]] = []
+        for each in self.project.deliverables:
+            path = paths.get(f"{sequence}/{each.name}") if each.sequence == sequence else None
+            if path is not None and (self._workspace.rooms.root / OUT / path).is_file():
+                found.append((each.name, path))
+        return tuple(found)
