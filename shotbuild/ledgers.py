@@ -15,7 +15,7 @@ from threading import Lock
 
 from shotbuild.digest import asked_of
 from shotbuild.engine.done import Done
-from shotbuild.errors import Location, SpecError, StoreError
+from shotbuild.errors import GateError, Location, SpecError, StoreError
 from shotbuild.frozen import is_frozen, refuse_frozen
 from shotbuild.host import files
 from shotbuild.host.memory import stamp_of
@@ -38,6 +38,7 @@ from shotbuild.records import (
 from shotbuild.spec.events import decision_line, operation_of, pin_of, price_of, take_line, verification_line, whole
 from shotbuild.spec.kinds import NAME
 from shotbuild.spec.ledger import FOLDER, SUFFIX, check_whole, ledger_file, read_events
+from shotbuild.units import counted
 
 RETRY = "make it writable and say it again"
 RETRY_BUILD = "check the disk and build again: the takes are kept, and are entered then"
@@ -208,13 +209,28 @@ class Ledgers:
                 raise StoreError(f"{FOLDER}/ cannot be written to the disk", cause=str(error), hint=RETRY_BUILD) from error
             del self._unsettled[:count]  # after an error, whoever asks next is told as well
 
-    def decide(self, shot: str, decision: Decision) -> None:
-        """Appends a decision; what it follows is found out here. Errors: StoreError."""
-        self._append(
-            shot,
-            lambda now: decision_line(replace(decision, after=now.heads)),
-            f"`{decision.kind}` was not recorded",
-            RETRY,
+    def decide(self, shot: str, decision: Decision, seen: Iterable[str] | None = None) -> None:
+        """Appends a decision; what it follows is found out here. seen: the heads of the ledger that the person looked at,
+        None = nobody says. Errors: StoreError; GateError when somebody else wrote to it since."""
+
+        def line(now: ShotState) -> str:
+            if seen is not None and set(seen) != set(now.heads):
+                raise self._overtaken(shot, seen, now)
+            return decision_line(replace(decision, after=now.heads))
+
+        self._append(shot, line, f"`{decision.kind}` was not recorded", RETRY)
+
+    def _overtaken(self, shot: str, seen: Iterable[str], now: ShotState) -> GateError:
+        history = self.history(shot)
+        known = {event.id for event in history.up_to(seen)}
+        later = [event for event in history.events if event.id not in known]
+        said = [f"{each.by} said {each.kind}" for each in later if isinstance(each, Decision)]
+        made = sum(isinstance(each, Take) for each in later)
+        said += [counted(made, "new take")] if made else []
+        return GateError(
+            f"{shot} is not as you saw it any more, so nothing was recorded",
+            cause=", ".join(said) or "its ledger was changed",
+            hint="look at it again, and say it again if it still holds",
         )
 
     def verified(self, shot: str, found: Verification) -> None:

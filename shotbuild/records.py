@@ -674,8 +674,9 @@ DECISIONS = (PICK, APPROVE, REJECT, REOPEN, NOTE, MOVE, RESTORE)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """What a person said. kind: one of DECISIONS; video: sha256 of the take that it is about; by: name and mail; why: the
-    reason, or the text of a note; role: of who approves; frames: first and last, from 0; kept: digest of the request
-    that an approved take stays in spite of; was, now: names of a shot that moved; of: the events whose state is restored.
+    reason, or the text of a note; role: of who approves; frames: first and last, from 0; marks: drawn on these, as
+    `spec.marks` reads them; kept: digest of the request that an approved take stays in spite of; was, now: names of a shot
+    that moved; of: the events whose state is restored.
     """
 
     id: str

@@ -175,14 +175,14 @@ class Workspace:
     @cached_property
     def whole(self) -> Plan:
         """Every step of the project, wanted or not."""
-        return self.plan_of(self.project, self._ffmpeg)
+        return self.plan_of(self.project, self.ffmpeg)
 
     @cached_property
     def chosen(self) -> Mapping[str, Choice]:
         """What stands for each generated shot; known even where a cut cannot be made of it."""
         if "whole" in self.__dict__:
             return self.whole.chosen
-        return {choice.shot: choice for choice in choose_all(self.project, self._materials(self.project, self._ffmpeg))}
+        return {choice.shot: choice for choice in choose_all(self.project, self._materials(self.project, self.ffmpeg))}
 
     def look_again(self, shots: Iterable[str]) -> None:
         """Somebody wrote to the ledgers of these shots: what stands for them, and for those that continue them, is found
@@ -191,7 +191,7 @@ class Workspace:
         for name in named:
             self.rooms.ledgers.look_again(name)
         few = with_leading(self.project, with_continuing(self.project, named))
-        fresh = choose_all(few, self._materials(few, self._ffmpeg))
+        fresh = choose_all(few, self._materials(few, self.ffmpeg))
         self.__dict__.pop("whole", None)
         self.__dict__["chosen"] = {**chosen, **{choice.shot: choice for choice in fresh}}
 
@@ -200,11 +200,11 @@ class Workspace:
         sequence: of the project. Errors: SpecError."""
         sequences = {each.name: each for each in self.project.sequences}
         few = with_leading(self.project, shots_of(sequences[sequence], sequences))
-        return lay_out(few, self._materials(few, self._ffmpeg), sequence)
+        return lay_out(few, self._materials(few, self.ffmpeg), sequence)
 
     def chosen_if(self, states: Mapping[str, ShotState]) -> Mapping[str, Choice]:
         """What would stand for each shot if some ledgers came to something else. states: by shot."""
-        materials = self._materials(self.project, self._ffmpeg)
+        materials = self._materials(self.project, self.ffmpeg)
         materials = replace(materials, state=lambda shot: states.get(shot) or self.rooms.ledgers.of(shot))
         return {choice.shot: choice for choice in choose_all(self.project, materials)}
 
@@ -454,7 +454,7 @@ class Workspace:
     def _story(self, plan: Plan) -> Story:
         """What sidecars tell, with the takes that the build made."""
         fresh = any(choice.take is None for choice in self._choices(plan))
-        whole = self.plan_of(self.project, self._ffmpeg) if fresh else self.whole
+        whole = self.plan_of(self.project, self.ffmpeg) if fresh else self.whole
         return Story(project=self.project, rooms=self.rooms, plan=whole)
 
     def film_of(self, shot: Shot, *, finished: bool = False) -> tuple[Take | None, Digest]:
@@ -506,7 +506,7 @@ class Workspace:
 
     def rolls(self, more: Mapping[str, int]) -> Plan:
         """The steps that make more takes of shots, and what these read."""
-        whole = self.plan_of(self.project, self._ffmpeg, more)
+        whole = self.plan_of(self.project, self.ffmpeg, more)
         rolled = frozenset(
             step.name
             for step in whole.steps
@@ -528,9 +528,12 @@ class Workspace:
         """Makes steps that stand beside the plan, for the same money and under the same rules; what they read are bytes, or
         other steps among them. Gives the result of each that was made or found, by name."""
         plan = Plan(steps=tuple(steps), links=())
-        built = self._build(plan, options, cancel)
-        lines = self._forecast(plan)
-        return built, {line.step.name: line.result for line in lines if line.result is not None}
+        return self._build(plan, options, cancel), self.look_beside(steps)
+
+    def look_beside(self, steps: Sequence[Step]) -> dict[str, ActionResult]:
+        """The results of steps that stand beside the plan, by name, of those that were made."""
+        lines = self._forecast(Plan(steps=tuple(steps), links=()))
+        return {line.step.name: line.result for line in lines if line.result is not None}
 
     def status(self, targets: Sequence[str] = ()) -> tuple[Standing, ...]:
         """How each shot and deliverable stands."""
@@ -629,7 +632,7 @@ class Workspace:
 
     @contextmanager
     def _at(self, revision: str) -> "Iterator[tuple[Workspace, Plan]]":
-        ffmpeg = self._ffmpeg  # mistakes in today's specs are told as such
+        ffmpeg = self.ffmpeg  # mistakes in today's specs are told as such
         with checked_out(self.rooms.root, revision) as folder:
             before = Workspace(folder, rooms=self.rooms.elsewhere(folder), offered=self.registry)
             try:
@@ -783,7 +786,8 @@ class Workspace:
         return tuple(choice for choice in plan.choices if choice.shot in shots)
 
     @property
-    def _ffmpeg(self) -> Pin:
+    def ffmpeg(self) -> Pin:
+        """The ffmpeg that is used, as recipes name it."""
         return self.rooms.tool(self.project).pin
 
 

@@ -87,6 +87,15 @@ By: TypeAlias = Annotated[
     str | None, typer.Option("--by", help="Who says it, `Ann Lee <ann@studio.example>`; else as Git's configuration says.")
 ]
 Why: TypeAlias = Annotated[str | None, typer.Option("--why", "-m", help="The reason; it stays in the ledger.")]
+Marks: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mark",
+        help="Drawn on the frames: `pen`, `box` or `arrow` and points in ten-thousandths of width and height, such as "
+        "`arrow 100,200 3000,4000`. Again for more.",
+        show_default=False,
+    ),
+]
 Frames: TypeAlias = Annotated[
     str | None, typer.Option("--frames", "--frame", help="Which frames, from 0: `12` or `12-40`.", show_default=False)
 ]

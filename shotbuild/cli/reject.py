@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from shotbuild.cli import console
-from shotbuild.cli.options import By, Frames, JsonOption, ProjectOption, Takes, Why
+from shotbuild.cli.options import By, Frames, JsonOption, Marks, ProjectOption, Takes, Why
 from shotbuild.cli.saying import frames_of, told
 from shotbuild.takes import decide
 from shotbuild.workspace import open_project
@@ -15,7 +15,8 @@ def command(
     by: By = None,
     why: Why = None,
     frames: Frames = None,
+    mark: Marks = None,
     json: JsonOption = False,
 ) -> int:
     workspace = open_project(project, console.warn)
-    return told(decide.reject(workspace, takes, why=why, by=by, frames=frames_of(frames)), json=json)
+    return told(decide.reject(workspace, takes, why=why, by=by, frames=frames_of(frames), marks=mark or ()), json=json)

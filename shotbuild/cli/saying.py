@@ -54,6 +54,7 @@ def _content(each: Said) -> dict[str, object]:
         "role": decision.role,
         "why": decision.why,
         "frames": None if decision.frames is None else list(decision.frames),
+        "marks": list(decision.marks),
         "kept": decision.kept is not None,
         "at": decision.at,
     }

@@ -94,6 +94,13 @@ def still_is(path: Path, size: Size) -> Picture:
     return picture
 
 
+def jpeg_is(path: Path, size: Size | None) -> None:
+    """A picture that can be decoded. size: None = of any size."""
+    look = probe(path).video.look
+    if size is not None:
+        _equal(path, "size", str(Size(look.width, look.height)), str(size))
+
+
 def _slack(container: str, sound: Sound) -> int:
     """Matroska counts in milliseconds and has no place to say that the last packet of AAC is not used up; MP3 has none."""
     if sound.codec.startswith("mp3"):

@@ -47,7 +47,7 @@ IDLE = Working(generating={}, failed={})
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """A shot. state: one of STATES; why: what is to be said of it besides; video: sha256 of the take or plate that stands,
-    None = there is none; take: its number; takes, judged: how many there are, and how many were rejected, picked or approved;
+    None = there is none; take: its number; takes, judged: how many there are, and of how many something was decided;
     notes: how many; seconds: of what stands; awaits: the roles whose approval it lacks; since: ISO 8601, when what waits
     began to wait, empty = nothing does; sequences: that show it."""
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from shotbuild.plan.choose import APPROVED, PICKED
 from shotbuild.plan.cut import Cut
 from shotbuild.plan.timeline import Blend, Over, Picture, Run, Slug, runs
-from shotbuild.review.board import APPROVED, PICKED, PLATE, Card
+from shotbuild.review.board import PLATE, Card
 from shotbuild.units import round_half_up
 
 
@@ -139,7 +140,7 @@ def _titles(titles: Iterable[Any]) -> list[str]:
 
 
 def beside(cut: Cut, shot: str) -> tuple[tuple[str, int, int] | None, tuple[str, int, int] | None]:
-    """The last second before a shot's first clip in a cut, and the first second after it: shot, first frame and the one after
+    """The last second before a shot's first clip in a cut, and the first second after it: shot, first frame, the one after
     the last, on the shots' own clock at the cut's rate. None where the cut begins or ends there, or shows no shot."""
     second = max(1, round_half_up(cut.rate))
     spans: list[tuple[str, int, int]] = []  # of the main run in each stretch: shot, first, end

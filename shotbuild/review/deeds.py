@@ -3,8 +3,7 @@
 Nothing is decided here: what may not be is refused by the same code, in the same words. What comes from outside is checked
 for its form first, since nobody typed it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from shotbuild.errors import PlanError
 from shotbuild.records import APPROVE, NOTE, PICK, REJECT, REOPEN

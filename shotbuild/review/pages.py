@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -13,7 +13,9 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from shotbuild import __version__
-from shotbuild.review.board import APPROVED, PICKED, SAYS, STATES, WAITING, Board, Card
+from shotbuild.media.proxies import grid
+from shotbuild.plan.choose import APPROVED, PICKED
+from shotbuild.review.board import SAYS, STATES, WAITING, Board, Card
 from shotbuild.review.cut import CutView
 from shotbuild.review.history import Line
 from shotbuild.review.shot import Neighbour, ShotView, TakeView
@@ -109,9 +111,8 @@ def board_page(frame: Frame, board: Board, query: Mapping[str, str] = EMPTY) -> 
     return _render("board.html", frame, board=board, query=known)
 
 
-def shot_page(frame: Frame, shot: ShotView, story: tuple[Line, ...], grids: Mapping[str, Mapping[str, Any]] = {}) -> str:
-    """grids: sha256 → columns, rows and frames of the contact sheet."""
-    content = player(frame.addresses, shot, grids)
+def shot_page(frame: Frame, shot: ShotView, story: tuple[Line, ...]) -> str:
+    content = player(frame.addresses, shot)
     return _render("shot.html", frame, shot=shot, story=story, player=content)
 
 
@@ -131,12 +132,12 @@ def error_page(frame: Frame, title: str, told: str, hint: str = "") -> str:
 # --- what the players read ------------------------------------------------------------------------------------------------
 
 
-def player(addresses: Addresses, shot: ShotView, grids: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def player(addresses: Addresses, shot: ShotView) -> dict[str, Any]:
     """As `static/player.js` reads it."""
     rate = next((take.rate for take in shot.takes if take.rate is not None), shot.shot.format.rate)
     return {
         "rate": [rate.numerator, rate.denominator],
-        "takes": [_take(addresses, take, grids.get(take.video)) for take in shot.takes if take.here and take.frames],
+        "takes": [_take(addresses, take, take.frames) for take in shot.takes if take.here and take.frames],
         "chosen": list(shot.shown),
         "before": _neighbour(addresses, shot.before),
         "after": _neighbour(addresses, shot.after),
@@ -152,15 +153,21 @@ def notes(shot: ShotView) -> list[dict[str, Any]]:
     ]
 
 
-def _take(addresses: Addresses, take: TakeView, grid: Mapping[str, Any] | None) -> dict[str, Any]:
+def _take(addresses: Addresses, take: TakeView, frames: int) -> dict[str, Any]:
+    sheet = grid(frames)
     return {
         "id": take.video,
         "label": take.label,
         "state": take.state,
         "src": addresses.media(take.video, PROXY),
-        "frames": take.frames,
+        "frames": frames,
         "poster": addresses.media(take.video, THUMBNAIL),
-        "sheet": None if grid is None else {"src": addresses.media(take.video, SHEET), **grid},
+        "sheet": {
+            "src": addresses.media(take.video, SHEET),
+            "columns": sheet.columns,
+            "rows": sheet.rows,
+            "frames": list(sheet.frames),
+        },
     }
 
 
@@ -238,8 +245,8 @@ def _time(text: str) -> str:
         return text
 
 
-def _script(value: object) -> Callable[[], str] | str:
-    """JSON that may stand in a page: nothing in it ends its element or begins a comment. Marked as safe by its own escapes."""
+def _script(value: object) -> str:
+    """JSON that may stand in a page: nothing in it ends its element or begins a comment."""
     return _Safe(re.sub("[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False)))
 
 

@@ -21,9 +21,7 @@ def scope_of(project: Project, sequences: Iterable[str], shots: Iterable[str]) -
     by_name = {each.name: each for each in project.sequences}
     asked, single = set(sequences), set(shots)
     if not asked and not single:
-        return Scope(
-            whole=True, sequences=frozenset(by_name), shots=frozenset(shot.name for shot in project.shots)
-        )
+        return Scope(whole=True, sequences=frozenset(by_name), shots=frozenset(shot.name for shot in project.shots))
     open_, seen = [name for name in asked if name in by_name], set[str]()
     while open_:
         name = open_.pop()

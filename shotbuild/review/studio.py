@@ -77,7 +77,8 @@ class Studio:
 
     def _make(self, videos: list[Digest], what: str) -> None:
         try:
-            failed = proxies.make(Workspace(self._root), videos, what, self._cancel)
+            built = proxies.make(Workspace(self._root), videos, [proxies.kind_of(what)], cancel=self._cancel)
+            failed = {each.step.name.rpartition("/")[2]: each.error.message for each in built.failed}
         except ShotbuildError as error:
             failed = {video.sha256: error.message for video in videos}
         for sha256, why in failed.items():

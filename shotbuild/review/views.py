@@ -183,9 +183,7 @@ class Views:
         before, after = beside(cut, name)
         return self._neighbour(cut, films, before), self._neighbour(cut, films, after)
 
-    def _neighbour(
-        self, cut: Cut, films: Mapping[str, ShotFilm], span: tuple[str, int, int] | None
-    ) -> Neighbour | None:
+    def _neighbour(self, cut: Cut, films: Mapping[str, ShotFilm], span: tuple[str, int, int] | None) -> Neighbour | None:
         if span is None:
             return None
         shot, start, end = span

@@ -39,6 +39,7 @@ from shotbuild.records import (
     owed,
 )
 from shotbuild.spec.kinds import NAME
+from shotbuild.spec.marks import wrong_of
 from shotbuild.spec.plain import parse_plain
 from shotbuild.spec.shapes import OperationRow, PinRow, PriceRow, Row, Whole
 
@@ -123,6 +124,7 @@ def decision_line(decision: Decision) -> str:
         "role": decision.role,
         "why": decision.why,
         "frames": decision.frames,
+        "marks": decision.marks or None,
         "kept": decision.kept,
         "was": decision.was,
         "now": decision.now,
@@ -324,6 +326,9 @@ def _decision(event: dict[str, Any], location: Location) -> Decision:
     said = {name: None if event.get(name) is None else _text(event[name]) for name in ("role", "why", "kept", "was", "now")}
     if event["event"] in (PICK, APPROVE, REJECT) and video is None:
         raise KeyError("video")
+    marks = tuple(_text(mark) for mark in event.get("marks", ()))
+    if marks and (wrong := wrong_of(marks)) is not None:
+        raise ValueError(wrong)
     if event["event"] == MOVE and not all(re.fullmatch(NAME, said[name] or "") for name in ("was", "now")):
         raise ValueError("was or now is no name of a shot")
     return Decision(
@@ -333,6 +338,7 @@ def _decision(event: dict[str, Any], location: Location) -> Decision:
         video=video,
         by=_text(event["by"]),
         frames=frames,
+        marks=marks,
         of=tuple(_text(name) for name in event.get("of", ())),
         at=_text(event["at"]),
         location=location,

@@ -40,6 +40,8 @@ STAGES: Mapping[str, Entry] = {
     "frames": Entry(version=1, where="shotbuild.stages.frames:Frames"),
     "animation": Entry(version=1, where="shotbuild.stages.animation:Animation"),
     "sheet": Entry(version=1, where="shotbuild.stages.sheet:Sheet"),
+    "proxy": Entry(version=1, where="shotbuild.stages.proxy:Proxy"),
+    "thumbnail": Entry(version=1, where="shotbuild.stages.thumbnail:Thumbnail"),
     "measure": Entry(version=1, where="shotbuild.stages.measure:Measure"),
     "report": Entry(version=1, where="shotbuild.stages.report:Report"),
 }

@@ -1,20 +1,25 @@
 """What people say of takes, written into the ledgers: pick, approve, reject, reopen, note. Each checks before it writes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from shotbuild.errors import GateError, Location, PlanError, nearest
 from shotbuild.host import git
 from shotbuild.ledgers import clock
-from shotbuild.plan.choose import Choice
+from shotbuild.plan.choose import APPROVED, PICKED, Choice
 from shotbuild.plan.gates import disputed
-from shotbuild.records import APPROVE, NOTE, PICK, REJECT, REOPEN, Decision, Take
+from shotbuild.records import APPROVE, NOTE, PICK, REJECT, REOPEN, Decision, Take, shots_of
 from shotbuild.spec.events import whole
+from shotbuild.spec.marks import wrong_of
 from shotbuild.takes.names import NUMBER, Meant, meant, shots_meant, taken
+from shotbuild.units import counted
 from shotbuild.workspace import Workspace
 
 LONGEST = 10_000
 HERE = Location(file="", line=1, column=1)
+Heads: TypeAlias = Mapping[str, tuple[str, ...]] | None
+"""Shot → ids of the events that nothing followed when the person looked; where something does by now, it is refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +32,9 @@ class Said:
     before: Choice
 
 
-def pick(workspace: Workspace, words: Sequence[str], *, by: str | None = None, why: str | None = None) -> list[Said]:
+def pick(
+    workspace: Workspace, words: Sequence[str], *, by: str | None = None, why: str | None = None, heads: Heads = None
+) -> list[Said]:
     """Puts a take into every cut of its shot. Errors: GateError while another take is approved."""
     found = _one_each(_taken(workspace, words))
     for shot, take in found:
@@ -42,7 +49,7 @@ def pick(workspace: Workspace, words: Sequence[str], *, by: str | None = None, w
                 cause=", ".join(f"{each.by} on {each.at}" for each in approved),
                 hint=f"`shotbuild reopen {shot}` first, or approve the other take",
             )
-    return _say(workspace, found, _new(workspace, PICK, by, why))
+    return _say(workspace, found, _new(workspace, PICK, by, why), heads)
 
 
 def approve(
@@ -53,6 +60,7 @@ def approve(
     role: str | None = None,
     why: str | None = None,
     keep: bool = False,
+    heads: Heads = None,
 ) -> list[Said]:
     """Fixes the bytes of a take for its shot. role: in which someone approves; keep: knowing that the spec has moved on, so
     that the take is not called stale until it moves again."""
@@ -71,8 +79,52 @@ def approve(
                 f"what {shot} asks for is not known yet, because the shot that it continues is still to be made",
                 hint="build that one first, then say --keep",
             )
-        said += _say(workspace, [(shot, take)], replace(decision, kept=kept))
+        said += _say(workspace, [(shot, take)], replace(decision, kept=kept), heads)
     return said
+
+
+def approve_sequence(
+    workspace: Workspace,
+    name: str,
+    *,
+    by: str | None = None,
+    role: str | None = None,
+    why: str | None = None,
+    heads: Heads = None,
+) -> list[Said]:
+    """Approves what stands for every shot of a sequence, once people have decided about each. What is approved already in
+    this role is left as it is. Errors: GateError, before anything is written, while a shot is undecided; PlanError for a
+    sequence that is none, or of which everything is approved."""
+    sequences = {each.name: each for each in workspace.project.sequences}
+    if name not in sequences:
+        close = nearest(name, list(sequences))
+        hint = f"did you mean `{close}`?" if close else "`shotbuild status` lists them"
+        raise PlanError(f"there is no sequence {name[:80]!r}", hint=hint)
+    shown = shots_of(sequences[name], sequences)
+    choices = [workspace.chosen[shot.name] for shot in workspace.project.shots if shot.name in shown and shot.plate is None]
+    lacking = [f"{choice.shot} {lack}" for choice in choices if (lack := _lack(choice)) is not None]
+    if lacking:
+        raise GateError(
+            f"{counted(len(lacking), 'shot')} of {name} {'is' if len(lacking) == 1 else 'are'} undecided",
+            cause=", ".join(lacking),
+            hint="decide about each: `shotbuild pick SHOT TAKE`, or on the page of `shotbuild review`",
+        )
+    open_ = [each for each in choices if not any(given.role == role for given in each.decisions if given.kind == APPROVE)]
+    if not open_:
+        raise PlanError(f"every shot of {name} is approved{f' as {role}' if role else ''} already")
+    words = [each.take.name for each in open_ if each.take is not None]
+    return approve(workspace, words, by=by, role=role, why=why, heads=heads)
+
+
+def _lack(choice: Choice) -> str | None:
+    """What a shot lacks to be approved with its sequence."""
+    if choice.conflict:
+        return "has decisions that contradict each other"
+    if choice.take is None:
+        return "has no take"
+    if choice.how not in (APPROVED, PICKED):
+        return "is neither picked nor approved"
+    return "was chosen before the spec moved on" if choice.stale else None
 
 
 def reject(
@@ -82,8 +134,10 @@ def reject(
     why: str | None,
     by: str | None = None,
     frames: tuple[int, int] | None = None,
+    marks: Sequence[str] = (),
+    heads: Heads = None,
 ) -> list[Said]:
-    """Takes a take out of the choice. frames: where it is wrong, from 0."""
+    """Takes a take out of the choice. frames: where it is wrong, from 0; marks: drawn there, as `spec.marks` has them."""
     if not (why or "").strip():
         raise PlanError(
             "a rejection needs a reason", hint='say it: `shotbuild reject sh010 t3 --why "the hand has six fingers"`'
@@ -91,10 +145,12 @@ def reject(
     found = _taken(workspace, words)
     for shot, take in found:
         _check_frames(shot, take, frames)
-    return _say(workspace, found, _new(workspace, REJECT, by, why, frames=frames))
+    return _say(workspace, found, _new(workspace, REJECT, by, why, frames=frames, marks=marks), heads)
 
 
-def reopen(workspace: Workspace, words: Sequence[str], *, by: str | None = None, why: str | None = None) -> list[Said]:
+def reopen(
+    workspace: Workspace, words: Sequence[str], *, by: str | None = None, why: str | None = None, heads: Heads = None
+) -> list[Said]:
     """Lets a shot change again: approvals and picks no longer hold. Errors: PlanError when there are none."""
     if not words:
         raise PlanError("no shot is named", hint="write `shotbuild reopen sh010`")
@@ -103,7 +159,7 @@ def reopen(workspace: Workspace, words: Sequence[str], *, by: str | None = None,
     left = [shot for shot in named if shot not in found and shot in words]
     if left or not found:
         raise PlanError(f"no take of {', '.join(left or named)} is approved or picked, so there is nothing to reopen")
-    return _say(workspace, [(shot, None) for shot in found], _new(workspace, REOPEN, by, why))
+    return _say(workspace, [(shot, None) for shot in found], _new(workspace, REOPEN, by, why), heads)
 
 
 def note(
@@ -113,8 +169,10 @@ def note(
     *,
     by: str | None = None,
     frames: tuple[int, int] | None = None,
+    marks: Sequence[str] = (),
 ) -> list[Said]:
-    """Keeps a remark on a take, or on a shot when no take was named. frames: which ones it is about, from 0."""
+    """Keeps a remark on a take, or on a shot when no take was named. frames: which ones it is about, from 0; marks: drawn on
+    them, as `spec.marks` has them."""
     if not text.strip() or NUMBER.fullmatch(text.strip()):
         raise PlanError("a note needs a text", hint='say it: `shotbuild note sh010 t3 "the light is too warm"`')
     found = [(one.shot, one.take if one.exact or frames is not None else None) for one in _named(workspace, words)]
@@ -123,7 +181,7 @@ def note(
             raise PlanError(f"shot {shot} has no take yet, so there are no frames to point at")
         if take is not None:
             _check_frames(shot, take, frames)
-    return _say(workspace, found, _new(workspace, NOTE, by, text, frames=frames))
+    return _say(workspace, found, _new(workspace, NOTE, by, text, frames=frames, marks=marks))
 
 
 def person(workspace: Workspace, by: str | None) -> str:
@@ -168,14 +226,16 @@ def _one_each(found: list[tuple[str, Take]]) -> list[tuple[str, Take]]:
     return found
 
 
-def _say(workspace: Workspace, about: Sequence[tuple[str, Take | None]], decision: Decision) -> list[Said]:
+def _say(
+    workspace: Workspace, about: Sequence[tuple[str, Take | None]], decision: Decision, heads: Heads = None
+) -> list[Said]:
     ledgers = workspace.rooms.ledgers
     before = {shot: workspace.chosen[shot] for shot, _ in about}  # asked later, it would know what is written now
     ledgers.enter_moves()
     said: list[Said] = []
     for shot, take in about:
         each = replace(decision, video=None if take is None else take.video.sha256)
-        ledgers.decide(shot, each)
+        ledgers.decide(shot, each, None if heads is None else heads.get(shot))
         said.append(Said(shot=shot, take=take, decision=each, before=before[shot]))
     return said
 
@@ -188,14 +248,30 @@ def _new(
     *,
     role: str | None = None,
     frames: tuple[int, int] | None = None,
+    marks: Sequence[str] = (),
 ) -> Decision:
     """A decision about nothing yet; what it follows is found out when it is written."""
+    if marks and frames is None:
+        raise PlanError("marks are drawn on a frame", hint="say which: `--frames 12`")
+    if (wrong := wrong_of(marks)) is not None:
+        raise PlanError(wrong)
     if why is not None and len(why) > LONGEST:
         raise PlanError(f"a reason of {len(why)} characters is too long", hint=f"say it in {LONGEST}")
     for word in (why, role):
         _check_text(word)
     who = person(workspace, by)
-    return Decision(id="", after=(), kind=kind, by=who, role=role, why=why, frames=frames, at=clock(), location=HERE)
+    return Decision(
+        id="",
+        after=(),
+        kind=kind,
+        by=who,
+        role=role,
+        why=why,
+        frames=frames,
+        marks=tuple(marks),
+        at=clock(),
+        location=HERE,
+    )
 
 
 def _check_text(text: str | None) -> None:

@@ -265,6 +265,7 @@ def _said(decision: Decision) -> dict[str, object]:
         "role": decision.role,
         "why": decision.why,
         "frames": None if decision.frames is None else list(decision.frames),
+        "marks": list(decision.marks),
         "kept": decision.kept,
     }
 
