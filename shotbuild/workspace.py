@@ -36,6 +36,8 @@ from shotbuild.plan.gates import disputed, remarks, too_many, unapproved
 from shotbuild.plan.graph import Link, Plan, first, needed, part
 from shotbuild.plan.materials import Materials, ShotFilm
 from shotbuild.plugins import Lazy, Registry, load, registry
+from shotbuild.progress import FOLDER as BUILDS
+from shotbuild.progress import Told
 from shotbuild.providers.common import table_objections
 from shotbuild.providers.interface import Model, is_service
 from shotbuild.records import LOCAL as EXECUTOR_HERE
@@ -748,7 +750,7 @@ class Workspace:
         if self.rooms.shared is not None:
             self._forecast(plan)  # asks for all of it together; step by step, each would wait for an answer of its own
         # What builds takes long to load, and most calls only look.
-        with self._hosted() as hosting:
+        with self._hosted() as hosting, closing(Told(partial(self.rooms.folder, BUILDS), self.hear)) as told:
             built: Built = load("shotbuild.making:make", "the build")(
                 plan,
                 self.project,
@@ -757,7 +759,7 @@ class Workspace:
                 self.casting,
                 options,
                 cancel or threading.Event(),
-                self.hear,
+                told.hear,
                 hosting,
                 self._ahead,
             )

@@ -12,6 +12,7 @@ PACKAGE = Path(shotbuild.__file__).parent
 
 PROJECT = (
     "sharing",
+    "progress",
     "claiming",
     "pushing",
     "whereabouts",

@@ -135,6 +135,27 @@ def try_lock(path: Path) -> Lock | None:
         return None
 
 
+def locked_file(path: Path) -> int:
+    """A new file to append to, which this process holds locked for as long as it is open. Errors: OSError."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+def is_locked(handle: int) -> bool:
+    """Whether a process holds an open file locked. handle: opened by somebody else than that."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    fcntl.flock(handle, fcntl.LOCK_UN)
+    return False
+
+
 def _lock(path: Path, how: int) -> Lock:
     while True:
         handle = _lock_file(path)
