@@ -49,6 +49,7 @@ RANKS = (
     ("plugins",),
     PROJECT,
     ("takes", "keeping", "paying", "ci", "exchange"),
+    ("review",),
     ("cli",),
     ("testing",),
 )
@@ -60,7 +61,6 @@ INTERFACES = (
 TOGETHER = {"records", "digest", "units", *PROJECT}
 ALONE = {
     "yaml": "spec",
-    "jinja2": "spec",
     "msgspec": "spec",
     "networkx": "plan",
     "diskcache": "store",
@@ -76,9 +76,13 @@ ALONE = {
     "torch": "providers",
     "diffusers": "providers",
     "transformers": "providers",
+    "starlette": "review",
+    "uvicorn": "review",
+    "itsdangerous": "review",
 }
 # Some libraries have two homes, for the reason that shotbuild/README.md gives.
 SHARED = {
+    "jinja2": {"spec", "review"},
     "sqlite3": {"store", "engine"},
     "PIL": {"media", "providers"},
     "numpy": {"media", "providers"},

@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "approve": (DECIDE, "Fix the bytes of a take: no edit changes that shot any more."),
     "reject": (DECIDE, "Take a take out of the choice, with a reason."),
     "reopen": (DECIDE, "Let a shot change again that was approved or picked."),
+    "review": (DECIDE, "Open the page where takes are compared and decided; invite others."),
     "note": (DECIDE, "Keep a remark on a take, or on its frames."),
     "verify": (DECIDE, "Make takes again, and measure how often they come out."),
     "restore": (DECIDE, "Bring the choice of takes back to a Git revision or an event."),
@@ -61,8 +62,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-GROUPS = frozenset({"store", "export", "worker"})
-"""Commands that have commands of their own."""
+GROUPS = frozenset({"store", "export", "worker", "review"})
+"""Commands that have commands of their own; one with a callback also does something alone."""
 # A module cannot be called by a word of the language.
 MODULES = {"import": "import_"}
 HELP = (["-h"], ["--help"])
@@ -121,7 +122,27 @@ def _guarded_group(commands: typer.Typer) -> typer.Typer:
     for each in commands.registered_commands:
         assert each.callback is not None
         each.callback = _guarded(each.callback)
+    alone = commands.registered_callback
+    if alone is not None and alone.callback is not None:
+        alone.callback = _alone(alone.callback)
     return commands
+
+
+def _alone(function: Callable[..., int | None]) -> Callable[..., None]:
+    """What a group does by itself is done when none of its commands was called; its options are for that alone."""
+    guarded = _guarded(function)
+
+    @functools.wraps(function)
+    def alone(**kwargs: Any) -> None:
+        context = kwargs["_context"]
+        if context.invoked_subcommand is None:
+            guarded(**kwargs)
+        for name in kwargs:
+            source = context.get_parameter_source(name)
+            if source is not None and source.name == "COMMANDLINE":
+                context.fail(f"options of `{context.invoked_subcommand}` stand after it")
+
+    return alone
 
 
 def _root(

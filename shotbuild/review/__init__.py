@@ -1,0 +1,1 @@
+"""The review page: what needs a decision, and one place to decide."""
