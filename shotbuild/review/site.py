@@ -1,18 +1,19 @@
 """The pages of one project, for whoever is let in: what they may see is looked up first, and all else follows from it."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from threading import get_ident
+from threading import Lock, get_ident
 
 from shotbuild.engine.events import Event, Warned
 from shotbuild.errors import PlanError, ShotbuildError, render
+from shotbuild.progress import FOLDER, Build, Builds
 from shotbuild.review import deeds, pages
 from shotbuild.review.deeds import NotTheirs
 from shotbuild.review.desk import Desk
+from shotbuild.review.live import Bulletin, event, told, working
 from shotbuild.review.media import Media, NotYet
 from shotbuild.review.pages import Frame, Served
 from shotbuild.review.people import ROLL, Person
@@ -22,8 +23,10 @@ from shotbuild.review.sending import Bytes
 from shotbuild.review.server import LATER, Later, Site
 from shotbuild.review.studio import Studio
 from shotbuild.review.views import Views
+from shotbuild.rooms import HIDDEN
 from shotbuild.workspace import Workspace
 
+MADE, SAID = "made", "said"
 LOOK_SECONDS = 1.0
 """How often the disk is looked at for changes while somebody has a page open."""
 
@@ -31,8 +34,9 @@ LOOK_SECONDS = 1.0
 @contextmanager
 def opened(root: Path, warn: Callable[[str], None]) -> Iterator[Site]:
     """root: the project's folder; warn: told of what is doubtful. What is being made for pages is stopped at the end."""
-    studio = Studio(root)
-    made = _Made(root, studio, warn)
+    bulletin = Bulletin()
+    studio = Studio(root, lambda video: bulletin.say(MADE, videos=[video]))
+    made = _Made(root, studio, bulletin, warn)
     try:
         yield made.site
     finally:
@@ -41,11 +45,14 @@ def opened(root: Path, warn: Callable[[str], None]) -> Iterator[Site]:
 
 
 class _Made:
-    def __init__(self, root: Path, studio: Studio, warn: Callable[[str], None]) -> None:
+    def __init__(self, root: Path, studio: Studio, bulletin: Bulletin, warn: Callable[[str], None]) -> None:
         self._warn, self._warned = warn, dict[int, list[str]]()
         self._desk = Desk(root, self._hear)
         self._media = Media(self._desk, studio)
-        self._rolls = Rolls(root, lambda said, _: warn(said))
+        self._bulletin = bulletin
+        self._builds = Builds(root / HIDDEN / FOLDER)
+        self._rolls = Rolls(root, lambda said, wrong: bulletin.say(SAID, text=said, bad=wrong))
+        self._looking = Lock()
         self._watch = ThreadPoolExecutor(1, "watch")
 
     @property
@@ -63,12 +70,14 @@ class _Made:
     def _board(self, person: Person, query: Mapping[str, str]) -> str:
         with self._desk.now() as workspace:
             scope = _scope(workspace, person)
-            return pages.board_page(self._frame(workspace, person, scope), _views(workspace, person, scope).board(), query)
+            return pages.board_page(
+                self._frame(workspace, person, scope), self._views(workspace, person, scope).board(), query
+            )
 
     def _shot(self, person: Person, name: str, query: Mapping[str, str]) -> str | None:
         with self._desk.now() as workspace:
             scope = _scope(workspace, person)
-            views = _views(workspace, person, scope)
+            views = self._views(workspace, person, scope)
             view = views.shot(name, everything="everything" in query)
             if view is None:
                 return None
@@ -77,14 +86,19 @@ class _Made:
     def _sequence(self, person: Person, name: str) -> str | None:
         with self._desk.now() as workspace:
             scope = _scope(workspace, person)
-            view = _views(workspace, person, scope).cut(name)
+            view = self._views(workspace, person, scope).cut(name)
             return None if view is None else pages.sequence_page(self._frame(workspace, person, scope), view)
 
     def _spending(self, person: Person) -> str | None:
         with self._desk.now() as workspace:
             scope = _scope(workspace, person)
-            view = _views(workspace, person, scope).spending()
+            view = self._views(workspace, person, scope).spending()
             return None if view is None else pages.spending_page(self._frame(workspace, person, scope), view)
+
+    def _views(self, workspace: Workspace, person: Person, scope: Scope) -> Views:
+        with self._looking:
+            now = working(self._builds.alive(), self._builds.failures().values())
+        return Views(workspace, scope, now, role=person.role)
 
     def _error(self, person: Person, error: ShotbuildError) -> str:
         """Whoever may not see everything is not told what specs say."""
@@ -135,13 +149,28 @@ class _Made:
 
     async def _stream(self, person: Person) -> AsyncIterator[str]:
         loop = asyncio.get_running_loop()
-        last = -1
+        version, builds, number = -1, "", None
+        whole = not person.sequences and not person.shots
         while True:
-            version = await loop.run_in_executor(self._watch, self._desk.looked)
-            if version != last:
-                last = version
-                yield f"event: project\ndata: {json.dumps({'version': version})}\n\n"
+            now, running = await loop.run_in_executor(self._watch, self._looked)
+            if now != version:
+                version = now
+                yield event("project", {"version": version})
+            # Steps and results have names of shots in them: who sees some of these is told of none.
+            if whole:
+                text = event("builds", told(running))
+                if text != builds:
+                    builds = text
+                    yield text
+                number, said = self._bulletin.since(number)
+                for name, content in said:
+                    yield event(name, content)
             await asyncio.sleep(LOOK_SECONDS)
+
+    def _looked(self) -> tuple[int, tuple[Build, ...]]:
+        with self._looking:
+            running = self._builds.alive()
+        return self._desk.looked(), running
 
     def _files(self, person: Person, kind: str, name: str) -> Bytes | Later | None:
         with self._desk.now() as workspace:
@@ -176,7 +205,3 @@ class _Made:
 
 def _scope(workspace: Workspace, person: Person) -> Scope:
     return scope_of(workspace.project, person.sequences, person.shots)
-
-
-def _views(workspace: Workspace, person: Person, scope: Scope) -> Views:
-    return Views(workspace, scope, role=person.role)

@@ -78,6 +78,7 @@
         for (const picture of all(`img[src*="${video}"]`)) picture.src = picture.src;
       }
     });
+    events.addEventListener("said", (event) => { const said = JSON.parse(event.data); say(said.text, said.bad); });
     let silent = 0;
     events.addEventListener("error", () => {
       if (++silent === 3) say("The server is gone. The page shows how things were.", true);
