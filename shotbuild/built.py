@@ -1,6 +1,6 @@
 """How to build, and what a build did: for those who ask for one or show one, without what it takes to build."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shotbuild.delivery import HandedOver
 from shotbuild.engine.estimate import Bill
@@ -14,15 +14,16 @@ from shotbuild.units import Money
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildOptions:
     """jobs: steps at once, None = one per core; frozen: generate nothing and hold the lock; kept_only: generate nothing;
-    strict: deliver only what is approved; max_cost: for this build; first: shots to make before all others; claim: in the
-    shared store, before anything is paid for, so that two machines do not both pay; sample: of the results that came from
-    the shared store, those that are made again here and compared; on: where steps run, as `--on` takes it; insecure:
-    also in the clear."""
+    strict: deliver only what is approved; aside: the steps are nobody's shots, so that lock and ledgers are left alone;
+    max_cost: for this build; first: shots to make before all others; claim: in the shared store, before anything is paid
+    for, so that two machines do not both pay; sample: of the results that came from the shared store, those that are made
+    again here and compared; on: where steps run, as `--on` takes it; insecure: also in the clear."""
 
     jobs: int | None = None
     frozen: bool = False
     kept_only: bool = False
     strict: bool = False
+    aside: bool = False
     fail_fast: bool = False
     max_cost: Money | None = None
     first: tuple[str, ...] = ()
@@ -56,6 +57,17 @@ class Built:
     gates: tuple[GateError, ...] = ()
     waived: tuple[str, ...] = ()
     handed: HandedOver | None = None
+
+    def and_then(self, other: "Built") -> "Built":
+        """With what another build did after it."""
+        return replace(
+            self,
+            ran=self.ran + other.ran,
+            cached=self.cached + other.cached,
+            failed=self.failed + other.failed,
+            skipped=self.skipped + other.skipped,
+            seconds=self.seconds + other.seconds,
+        )
 
     @property
     def exit_code(self) -> int:

@@ -68,7 +68,8 @@ def make(
     Errors: GateError for the lock; KeyboardInterrupt passes."""
     began, ahead = time.monotonic(), ahead or Ahead({}, ExitStack(), cancel)
     holder = "a frozen build" if options.frozen else "a strict delivery" if options.strict else None
-    hold_lock(rooms, casting.resolved(rooms.tools(project)), holder)
+    if not options.aside:
+        hold_lock(rooms, casting.resolved(rooms.tools(project)), holder)
     try:
         build_id = uuid.uuid4().hex  # one limit for all passes
         farming = _farming(plan, project, casting, options)

@@ -21,7 +21,7 @@ MAGIC = b"shotbuild uptodate 1"
 FOLDER = ".shotbuild/uptodate"
 PROJECT_FILE = "shotbuild.yaml"
 COMMANDS = ("build", "deliver")
-NEVER = ("--json", "--to", "--force", "--junit", "--verify-sample", "--help", "-h")
+NEVER = ("--json", "--to", "--force", "--junit", "--verify-sample", "--proxies", "--help", "-h")
 STATEFUL = ("status:", "changed:")
 """Words by which more is printed or put elsewhere, or which mean what no file says: those are answered by looking."""
 VARIABLES = ("PATH", "IMAGEIO_FFMPEG_EXE")

@@ -483,6 +483,11 @@ class Workspace:
         assert take is not None, "a shot is a plate or has a take"
         return take, take.video
 
+    def shots_of(self, targets: Sequence[str]) -> tuple[str, ...]:
+        """The shots that are seen in what targets mean, in the order of the specs; all for none."""
+        seen = {shot for step in self._wanted(targets).steps for shot in step.shots} if targets else None
+        return tuple(shot.name for shot in self.project.shots if seen is None or shot.name in seen)
+
     def roll(
         self,
         shots: Sequence[str],
@@ -745,7 +750,7 @@ class Workspace:
         if not self._supposed:  # else the spec has moved on from every take
             for sentence in remarks(self._choices(plan), self.project.shots):
                 self.rooms.warn(sentence)
-        if not options.frozen:
+        if not options.frozen and not options.aside:
             self.rooms.ledgers.enter_moves()
         if self.rooms.shared is not None:
             self._forecast(plan)  # asks for all of it together; step by step, each would wait for an answer of its own

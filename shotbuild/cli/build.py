@@ -1,7 +1,11 @@
 """`shotbuild build`."""
 
 import threading
+from importlib import import_module
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from shotbuild.built import BuildOptions, Built
 from shotbuild.cli.making import money, sample, shown
@@ -36,6 +40,10 @@ def command(
     junit: Junit = None,
     on: On = None,
     insecure: Insecure = False,
+    proxies: Annotated[
+        bool,
+        typer.Option("--proxies", help="Then small films and stills of all takes, for `shotbuild review` and `report`."),
+    ] = False,
     json: JsonOption = False,
 ) -> int:
     options = BuildOptions(
@@ -52,7 +60,12 @@ def command(
     cancel = threading.Event()
 
     def work(workspace: Workspace) -> Built:
-        return workspace.build(targets or [], options, cancel)
+        built = workspace.build(targets or [], options, cancel)
+        if not proxies:
+            return built
+        made = import_module("shotbuild.takes.proxies")
+        films = made.films_of(workspace, workspace.shots_of(targets or []))
+        return built.and_then(made.make(workspace, films, options=options, cancel=cancel))
 
     everything = not targets
     early = (lambda each: each.early(options, cancel)) if everything else None

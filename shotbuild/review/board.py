@@ -4,8 +4,8 @@ A shot's state is one word: what has to happen to it next. A decision waits wher
 nobody judged, one whose spec has moved on, decisions that contradict each other, a shot of which every roll failed.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Container, Mapping
+from dataclasses import dataclass, replace
 
 from shotbuild.plan.choose import APPROVED, MISSING, PICKED, Choice
 from shotbuild.records import Project, Sequence, Shot, shots_of
@@ -49,7 +49,7 @@ class Card:
     """A shot. state: one of STATES; why: what is to be said of it besides; video: sha256 of the take or plate that stands,
     None = there is none; take: its number; takes, judged: how many there are, and of how many something was decided;
     notes: how many; seconds: of what stands; awaits: the roles whose approval it lacks; since: ISO 8601, when what waits
-    began to wait, empty = nothing does; sequences: that show it."""
+    began to wait, empty = nothing does; sequences: that show it; here: the bytes of what stands are in this store."""
 
     name: str
     title: str
@@ -66,6 +66,7 @@ class Card:
     since: str = ""
     sequences: tuple[str, ...] = ()
     prompt: str = ""
+    here: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,14 +112,21 @@ def board(
     scope: Scope,
     working: Working = IDLE,
     role: str | None = None,
+    present: Container[str] | None = None,
 ) -> Board:
-    """chosen: by shot; videos: of plates, shot → sha256; role: of who looks, whose own approvals are what waits for them."""
+    """chosen: by shot; videos: of plates, shot → sha256; present: sha256 of what is in the store, None = all; role: of who
+    looks, whose own approvals are what waits for them."""
     shown = sequences_of(project)
     cards = {
         shot.name: card(shot, chosen.get(shot.name), videos.get(shot.name), project, working, shown.get(shot.name, ()))
         for shot in project.shots
         if shot.name in scope.shots
     }
+    if present is not None:
+        cards = {
+            name: each if each.video is None or each.state == PLATE or each.video in present else replace(each, here=False)
+            for name, each in cards.items()
+        }
     left = dict(cards)
     groups: list[Group] = []
     for sequence in project.sequences:

@@ -240,7 +240,7 @@ def _environment() -> Environment:
 def _time(text: str) -> str:
     """ISO 8601 as people read it; what is none is left as it is."""
     try:
-        return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+        return datetime.fromisoformat(text).astimezone(UTC).strftime("%d %b %Y %H:%M").lstrip("0")
     except ValueError:
         return text
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock, get_ident
 
@@ -37,6 +37,7 @@ def opened(root: Path, warn: Callable[[str], None]) -> Iterator[Site]:
     bulletin = Bulletin()
     studio = Studio(root, lambda video: bulletin.say(MADE, videos=[video]))
     made = _Made(root, studio, bulletin, warn)
+    made.look()
     try:
         yield made.site
     finally:
@@ -61,6 +62,11 @@ class _Made:
             board=self._board, shot=self._shot, sequence=self._sequence, spending=self._spending, do=self._do,
             price=self._price, media=self._files, stream=self._stream, error=self._error,
         )  # fmt: skip
+
+    def look(self) -> None:
+        """Reads the project now, so that the first page waits for nothing. Mistakes in it are told by each page."""
+        with suppress(ShotbuildError), self._desk.now():
+            pass
 
     def close(self) -> None:
         self._watch.shutdown()

@@ -25,6 +25,7 @@ class Studio:
         self._changed = Condition()
         self._cancel = Event()
         self._thread: Thread | None = None
+        self._workspace: Workspace | None = None
 
     def want(self, video: Digest, what: str) -> None:
         """what: an output of `takes.proxies`."""
@@ -77,7 +78,9 @@ class Studio:
 
     def _make(self, videos: list[Digest], what: str) -> None:
         try:
-            built = proxies.make(Workspace(self._root), videos, [proxies.kind_of(what)], cancel=self._cancel)
+            # Kept for all of them: what is made here hangs on no spec.
+            self._workspace = self._workspace or Workspace(self._root)
+            built = proxies.make(self._workspace, videos, [proxies.kind_of(what)], cancel=self._cancel)
             failed = {each.step.name.rpartition("/")[2]: each.error.message for each in built.failed}
         except ShotbuildError as error:
             failed = {video.sha256: error.message for video in videos}

@@ -47,7 +47,10 @@ class Views:
 
     def board(self) -> Board:
         """Every shot that the person may see."""
-        return board(self.project, self._workspace.chosen, self._plates(), self._scope, self._working, self._role)
+        workspace = self._workspace
+        # What lies in a store that the team shares can be had, and is not asked for here.
+        present = workspace.rooms.blobs.names() if workspace.rooms.shared is None else None
+        return board(self.project, workspace.chosen, self._plates(), self._scope, self._working, self._role, present)
 
     def shot(self, name: str, *, everything: bool = False) -> ShotView | None:
         """None for a shot that is not there, or not theirs. everything: all its remarks."""

@@ -3,11 +3,11 @@ bytes: cached like all else, made when somebody looks or when a build is told to
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shotbuild.built import BuildOptions, Built
 from shotbuild.errors import Location
-from shotbuild.records import Chosen, Digest, Fields, Recipe, Step
+from shotbuild.records import Chosen, Digest, Fields, Recipe, SourceFile, Step
 from shotbuild.stages.catalogue import STAGES
 from shotbuild.workspace import Workspace
 
@@ -16,6 +16,7 @@ FILM, STILL = "proxy", "thumbnail"
 KINDS: Mapping[str, tuple[str, ...]] = {FILM: (PROXY, SHEET), STILL: (THUMBNAIL,)}
 """Stage → its outputs."""
 NOWHERE = Location(file="", line=1, column=1)
+HERE = BuildOptions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ def make(
     workspace: Workspace,
     videos: Iterable[Digest],
     kinds: Sequence[str] = tuple(KINDS),
-    options: BuildOptions | None = None,
+    options: BuildOptions = HERE,
     cancel: threading.Event | None = None,
 ) -> Built:
     """Makes what is missing of them. Films whose bytes are not to be had are left out, and told as a warning."""
@@ -60,8 +61,25 @@ def make(
             here.append(video)
         else:
             workspace.rooms.warn(f"no proxy of {video.short}: its bytes are not in this store")
-    built, _ = workspace.make_beside(_steps(workspace, here, kinds), options or BuildOptions(), cancel)
+    aside = replace(options, aside=True, kept_only=True)
+    built, _ = workspace.make_beside(_steps(workspace, here, kinds), aside, cancel)
     return built
+
+
+def films_of(workspace: Workspace, shots: Iterable[str]) -> list[Digest]:
+    """The takes and plates of some shots; plates are brought into the store."""
+    wanted = set(shots)
+    found: list[Digest] = []
+    for shot in workspace.project.shots:
+        if shot.name not in wanted:
+            continue
+        if shot.plate is None:
+            found += [take.video for take in workspace.rooms.ledgers.of(shot.name).takes]
+        else:
+            source = SourceFile(path=shot.plate, location=shot.location)
+            found.append(workspace.rooms.source(source))
+            workspace.rooms.bring(source, found[-1])
+    return found
 
 
 def _steps(workspace: Workspace, videos: Iterable[Digest], kinds: Sequence[str]) -> list[Step]:

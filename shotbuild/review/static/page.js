@@ -230,7 +230,12 @@
     document.addEventListener("shotbuild:fresh", () => {
       focusOn(focus);
       const now = one("#takes").dataset.takes;
-      if (now !== known) { known = now; say("There are new takes. Reload the page to see them."); }
+      if (now !== known) {
+        known = now;
+        const busy = player?.dataset.playing === "true" || player?.marks?.().length || one("#why")?.value;
+        if (!busy) return location.reload();
+        say("There are new takes. Reload the page to see them.");
+      }
       try { player?.notes?.(JSON.parse(one("#notes").textContent)); } catch { /* the page is older than its notes */ }
     });
     let known = one("#takes").dataset.takes;
