@@ -18,9 +18,9 @@ def command(
     to: Annotated[Path, typer.Option("--to", help="A folder outside of the project; it is made.")],
     sequence: Annotated[
         list[str] | None,
-        typer.Option("--sequence", help="Only this sequence and its shots; repeatable.", show_default=False),
+        typer.Option("--sequence", help="This sequence and its shots; repeatable.", show_default=False),
     ] = None,
-    shot: Annotated[list[str] | None, typer.Option("--shot", help="Only this shot; repeatable.", show_default=False)] = None,
+    shot: Annotated[list[str] | None, typer.Option("--shot", help="This shot; repeatable.", show_default=False)] = None,
     project: ProjectOption = Path(),
     force: Annotated[bool, typer.Option("--force", help="Replace files in it that no report wrote.")] = False,
     json: JsonOption = False,

@@ -26,6 +26,7 @@ BY_SUFFIX = {
 }  # fmt: skip
 """What a browser may take a file for: nothing that it would run as a page."""
 ANYTHING = "application/octet-stream"
+MIX = "mix.wav"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +49,13 @@ class NotYet:
 @dataclass(frozen=True, slots=True)
 class _Open:
     """What of a project a scope opens. videos: sha256 → bytes; names: sha256 → what it is called; references: sha256 →
-    file of the project; delivered: paths below out/; sounds: sha256."""
+    file of the project; delivered: paths below out/; sounds: sha256 → bytes."""
 
     videos: Mapping[str, Digest]
     names: Mapping[str, str]
     references: Mapping[str, SourceFile]
     delivered: frozenset[str]
-    sounds: frozenset[str]
+    sounds: Mapping[str, Digest]
 
 
 class Media:
@@ -87,10 +88,8 @@ class Media:
     def sound(self, scope: Scope, sha256: str) -> File | None:
         """The mix of a cut."""
         with self._desk.now() as workspace:
-            if sha256 not in self._of(workspace, scope).sounds:
-                return None
-            path = workspace.rooms.blobs.path(Digest(sha256=sha256, size=0))
-            return File(path=path, content_type="audio/wav", etag=sha256) if path.is_file() else None
+            digest = self._of(workspace, scope).sounds.get(sha256)
+            return None if digest is None else self._blob(workspace, digest, MIX)
 
     def reference(self, scope: Scope, sha256: str) -> File | None:
         """A file that a shot refers to, as its bytes are now."""
@@ -157,9 +156,9 @@ def _opened(workspace: Workspace, scope: Scope) -> _Open:
                 videos[sha256], names[sha256] = workspace.rooms.source(source), source.path
             else:
                 references[sha256] = source
-    sounds = {sound for name in scope.sequences if (sound := views.sound(name)) is not None}
+    sounds = {sound.sha256: sound for name in scope.sequences if (sound := views.sound(name)) is not None}
     delivered = {path for name in scope.sequences for _, path in views.delivered(name)}
-    return _Open(videos, names, references, frozenset(delivered), frozenset(sounds))
+    return _Open(videos, names, references, frozenset(delivered), sounds)
 
 
 def _files(workspace: Workspace, shot: Shot) -> Iterator[tuple[str, SourceFile]]:

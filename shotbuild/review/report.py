@@ -110,7 +110,9 @@ def write(workspace: Workspace, scope: Scope, folder: Path, *, force: bool = Fal
         add("spending.html", partial(pages.spending_page, spending=spent))
     count = len(parts)
     parts += [text_part(f"page/{name}", (HERE / "static" / name).read_bytes()) for name in STATIC]
-    parts += _files(workspace, scope, wanted, made)
+    sounds = [sound for name in scope.sequences if (sound := views.sound(name)) is not None]
+    given = {digest.sha256: digest for digest in (*sounds, *_references(workspace, scope))}
+    parts += _files(workspace, wanted, made, given)
     handed = put(workspace.rooms, whole, parts, force=force)
     lacking = len(videos) - sum(PROXY in outputs for outputs in made.values())
     return Written(folder=folder, pages=count, written=len(handed.written), kept=len(handed.kept), lacking=lacking)
@@ -118,27 +120,20 @@ def write(workspace: Workspace, scope: Scope, folder: Path, *, force: bool = Fal
 
 def _files(
     workspace: Workspace,
-    scope: Scope,
     wanted: Mapping[str, tuple[str, str]],
     made: Mapping[str, Mapping[str, Digest]],
+    given: Mapping[str, Digest],
 ) -> Iterator[Part]:
-    """Everything that the pages name, as far as it is there."""
-    given = _references(workspace, scope)
+    """Everything that the pages name, as far as it is there. made: sha256 of a film → its proxies; given: sounds and
+    references by sha256."""
     for path, (what, sha256) in wanted.items():
-        if what in (PROXY, SHEET, THUMBNAIL):
-            digest = made.get(sha256, {}).get(what)
-        elif what == SOUND:
-            place = workspace.rooms.blobs.path(Digest(sha256=sha256, size=0))
-            digest = Digest(sha256=sha256, size=place.stat().st_size) if place.is_file() else None
-        else:
-            digest = given.get(sha256)
-        if digest is not None:
+        digest = made.get(sha256, {}).get(what) if what in (PROXY, SHEET, THUMBNAIL) else given.get(sha256)
+        if digest is not None and workspace.rooms.blobs.has(digest):
             yield file_part(workspace.rooms, path, digest)
 
 
-def _references(workspace: Workspace, scope: Scope) -> dict[str, Digest]:
-    """What shots refer to, in the store, by sha256."""
-    found: dict[str, Digest] = {}
+def _references(workspace: Workspace, scope: Scope) -> Iterator[Digest]:
+    """What shots refer to, brought into the store."""
     for shot in workspace.project.shots:
         for each in shot.references if shot.name in scope.shots else ():
             source = SourceFile(path=each.path, location=each.location)
@@ -147,5 +142,4 @@ def _references(workspace: Workspace, scope: Scope) -> dict[str, Digest]:
                 workspace.rooms.bring(source, digest)
             except ShotbuildError:
                 continue
-            found[digest.sha256] = digest
-    return found
+            yield digest

@@ -94,7 +94,7 @@ class Views:
             cut,
             cards,
             {shot: reel for shot in cut.shots if (reel := self._reel(films[shot])) is not None},
-            sound=self.sound(name),
+            sound=None if (sound := self.sound(name)) is None else sound.sha256,
             roles=self.project.approvals,
             delivered=self.delivered(name),
             heads={shot: workspace.chosen[shot].state.heads for shot in cut.shots if shot in workspace.chosen},
@@ -138,7 +138,9 @@ class Views:
         plates = self._plates([shot.name]) if shot.plate is not None else {}
         choice = self._workspace.chosen.get(shot.name)
         found = card(shot, choice, plates.get(shot.name), self.project, self._working, shown)
-        return replace(found, sequences=tuple(name for name in found.sequences if name in self._scope.sequences))
+        sequences = tuple(name for name in found.sequences if name in self._scope.sequences)
+        here = choice is None or choice.take is None or self._workspace.rooms.blobs.has(choice.take.video)
+        return replace(found, sequences=sequences, here=here)
 
     def _plates(self, shots: Collection[str] | None = None) -> Mapping[str, str]:
         plates = [shot for shot in self.project.shots if shot.plate and (shots is None or shot.name in shots)]
@@ -223,14 +225,14 @@ class Views:
                 seconds = picture.frames / rate
         return Reel(shot=shot.name, video=video, frames=max(1, int(seconds * rate)), rate=rate, exact=not film.retimed)
 
-    def sound(self, sequence: str) -> str | None:
+    def sound(self, sequence: str) -> Digest | None:
         """The sound of a cut, where a build has made it."""
         steps = [step for step in self._workspace.whole.steps if step.sequence == sequence and step.recipe.stage == MIX]
         stereo = next((step for step in steps if step.recipe.parameters.get("layout") == STEREO), None)
         if stereo is None:
             return None
         result = self._workspace.explain(stereo.name)[0].result
-        return None if result is None else result.outputs[0][1].sha256
+        return None if result is None else result.outputs[0][1]
 
     def delivered(self, sequence: str) -> tuple[tuple[str, str], ...]:
         """What lies in out/ of a sequence: name of the deliverable, path."""
