@@ -13,7 +13,7 @@ ShotbuildError            expected: a message, no traceback
   StoreError       1      the store cannot be used    BytesLost: a blob is missing or does not match its digest
                           a shared one: StoreUnavailable · StoreRefused
   FarmError        1      machines that help cannot be used    MachineUnfit: one of them cannot do what is asked
-  GateError        3      --frozen, --strict, checks
+  GateError        3      --frozen, --strict, checks    Unseen: others decided meanwhile, which the person had not seen
   NeedsPerson      5      decisions that contradict each other    FateUnknown: a paid request that may have been accepted
   LimitReached     6      budget or take limit
 anything else      70     our bug                      InternalError: one that the other steps survived
@@ -199,6 +199,10 @@ class MachineUnfit(FarmError):
 
 class GateError(ShotbuildError):
     exit_code = 3
+
+
+class Unseen(GateError):
+    """Other people said something of a shot since whoever decides looked at it: they look again first."""
 
 
 class NeedsPerson(ShotbuildError):

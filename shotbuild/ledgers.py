@@ -5,22 +5,24 @@ A shot that moved has its history in two files: the one of its old name, which n
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from threading import Lock
+from typing import TypeAlias
 
 from shotbuild.digest import asked_of
 from shotbuild.engine.done import Done
-from shotbuild.errors import GateError, Location, SpecError, StoreError
+from shotbuild.errors import Location, SpecError, StoreError, Unseen
 from shotbuild.frozen import is_frozen, refuse_frozen
 from shotbuild.host import files
 from shotbuild.host.memory import stamp_of
 from shotbuild.plan.bind import Wanted
 from shotbuild.plan.decisions import History, settle
+from shotbuild.plan.gates import unseen
 from shotbuild.records import (
     FREE,
     MOVE,
@@ -38,12 +40,14 @@ from shotbuild.records import (
 from shotbuild.spec.events import decision_line, operation_of, pin_of, price_of, take_line, verification_line, whole
 from shotbuild.spec.kinds import NAME
 from shotbuild.spec.ledger import FOLDER, SUFFIX, check_whole, ledger_file, read_events
-from shotbuild.units import counted
 
 RETRY = "make it writable and say it again"
 RETRY_BUILD = "check the disk and build again: the takes are kept, and are entered then"
 NOBODY = "shotbuild"
 """Who writes that a shot moved: the spec says so, whoever builds."""
+Seen: TypeAlias = Mapping[str, tuple[str, ...]]
+"""Shot → ids of the heads of its ledger that a person was looking at."""
+NOTHING_SEEN: Seen = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,29 +213,42 @@ class Ledgers:
                 raise StoreError(f"{FOLDER}/ cannot be written to the disk", cause=str(error), hint=RETRY_BUILD) from error
             del self._unsettled[:count]  # after an error, whoever asks next is told as well
 
-    def decide(self, shot: str, decision: Decision, seen: Iterable[str] | None = None) -> None:
-        """Appends a decision; what it follows is found out here. seen: the heads of the ledger that the person looked at,
-        None = nobody says. Errors: StoreError; GateError when somebody else wrote to it since."""
+    def decide(self, shot: str, decision: Decision) -> None:
+        """Appends a decision; what it follows is found out here. Errors: StoreError."""
+        self.decide_all([(shot, decision)])
 
-        def line(now: ShotState) -> str:
-            if seen is not None and set(seen) != set(now.heads):
-                raise self._overtaken(shot, seen, now)
-            return decision_line(replace(decision, after=now.heads))
+    def decide_all(
+        self, decisions: Sequence[tuple[str, Decision]], seen: Seen = NOTHING_SEEN, concerned: Iterable[str] = ()
+    ) -> None:
+        """Appends decisions on shots, each as `decide`. seen: the heads that a shot's ledger had when the person looked:
+        when others have said something since, of any of these shots or of those concerned, nothing is written.
 
-        self._append(shot, line, f"`{decision.kind}` was not recorded", RETRY)
+        Errors: StoreError; Unseen; SpecErrors at damaged lines."""
+        try:
+            # Whoever decides on one machine takes this lock, so that between the look and the last line nobody else does.
+            with files.locked(self._locks / "decisions.lock"):
+                for shot in dict.fromkeys([*(shot for shot, _ in decisions), *concerned]):
+                    self._check_seen(shot, seen.get(shot))
+                for shot, decision in decisions:
+                    self._append(shot, partial(_decided, decision), f"`{decision.kind}` was not recorded", RETRY)
+        except OSError as error:
+            raise StoreError("the decision cannot be recorded", cause=str(error), hint=RETRY) from error
 
-    def _overtaken(self, shot: str, seen: Iterable[str], now: ShotState) -> GateError:
+    def _check_seen(self, shot: str, heads: tuple[str, ...] | None) -> None:
+        if heads is None:
+            return
+        self._forget(shot)
         history = self.history(shot)
-        known = {event.id for event in history.up_to(seen)}
-        later = [event for event in history.events if event.id not in known]
-        said = [f"{each.by} said {each.kind}" for each in later if isinstance(each, Decision)]
-        made = sum(isinstance(each, Take) for each in later)
-        said += [counted(made, "new take")] if made else []
-        return GateError(
-            f"{shot} is not as you saw it any more, so nothing was recorded",
-            cause=", ".join(said) or "its ledger was changed",
-            hint="look at it again, and say it again if it still holds",
-        )
+        known = {event.id for event in history.up_to(heads)}
+        error = unseen(shot, self.of(shot), [event for event in history.events if event.id not in known])
+        if error is None and not known.issuperset(heads):
+            error = Unseen(
+                f"the ledger of {shot} is another one now, so nothing was written",
+                cause="what the person looked at is not in it, as after a checkout of another branch",
+                hint="look at it again",
+            )
+        if error is not None:
+            raise error
 
     def verified(self, shot: str, found: Verification) -> None:
         """Appends what came of making a take again; what it follows is found out here. Errors: StoreError."""
@@ -460,6 +477,10 @@ def result_of(take: Take) -> ActionResult:
         charged=price_of(row.cost.charged),
         record=take.record,
     )
+
+
+def _decided(decision: Decision, now: ShotState) -> str:
+    return decision_line(replace(decision, after=now.heads))
 
 
 def _line(done: Done, state: ShotState, streams: tuple[Fields, ...]) -> str:

@@ -458,6 +458,7 @@ def test_every_kind_and_field_of_decisions_is_documented() -> None:
         "role": "a",
         "why": "a",
         "frames": (1, 2),
+        "marks": ("pen 1,2",),
         "kept": "a",
         "was": "a",
         "now": "a",

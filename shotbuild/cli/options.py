@@ -82,6 +82,12 @@ Takes: TypeAlias = Annotated[
         help="`sh010 t3`, `sh010@9b1c4e7a`, `sh010t03`, or `sh010` for the take that stands.", show_default=False
     ),
 ]
+TakesOrNone: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="`sh010 t3`, `sh010@9b1c4e7a`, `sh010t03`, or `sh010` for the take that stands.", show_default=False
+    ),
+]
 Shots: TypeAlias = Annotated[list[str], typer.Argument(help="Names of shots, or globs.", show_default=False)]
 By: TypeAlias = Annotated[
     str | None, typer.Option("--by", help="Who says it, `Ann Lee <ann@studio.example>`; else as Git's configuration says.")
@@ -91,8 +97,8 @@ Marks: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
         "--mark",
-        help="Drawn on the frames: `pen`, `box` or `arrow` and points in ten-thousandths of width and height, such as "
-        "`arrow 100,200 3000,4000`. Again for more.",
+        help="With --frames: drawn there, `pen X,Y X,Y …`, `box X,Y X,Y` or `arrow X,Y X,Y`, in ten-thousandths of the "
+        "picture's width and height; may be said several times.",
         show_default=False,
     ),
 ]

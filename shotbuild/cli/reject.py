@@ -19,4 +19,5 @@ def command(
     json: JsonOption = False,
 ) -> int:
     workspace = open_project(project, console.warn)
-    return told(decide.reject(workspace, takes, why=why, by=by, frames=frames_of(frames), marks=mark or ()), json=json)
+    said = decide.reject(workspace, takes, why=why, by=by, frames=frames_of(frames), marks=mark or ())
+    return told(said, json=json)

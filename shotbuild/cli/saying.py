@@ -6,6 +6,7 @@ from shotbuild.cli import console
 from shotbuild.errors import PlanError
 from shotbuild.records import APPROVE, NOTE, PICK, REJECT, REOPEN
 from shotbuild.takes.decide import Said
+from shotbuild.units import counted
 
 VERBS = {PICK: "picked", APPROVE: "approved", REJECT: "rejected", REOPEN: "reopened", NOTE: "noted"}
 
@@ -19,8 +20,9 @@ def told(said: list[Said], *, json: bool) -> int:
         decision = each.decision
         role = f" as {decision.role}" if decision.role else ""
         why = f": {decision.why}" if decision.why else ""
+        marks = f", {counted(len(decision.marks), 'mark')}" if decision.marks else ""
         keep = ", to keep as it is" if decision.kept else ""
-        console.out(f"{_subject(each)} {VERBS[decision.kind]} by {decision.by}{role}{keep}{why}")
+        console.out(f"{_subject(each)} {VERBS[decision.kind]} by {decision.by}{role}{keep}{marks}{why}")
         before = each.before
         if decision.kind in (PICK, APPROVE) and before.take is not None and before.take.video.sha256 != decision.video:
             console.err(f"note: until now {each.shot} was t{before.take.number} ({before.how})")

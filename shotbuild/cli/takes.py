@@ -17,6 +17,7 @@ from shotbuild.records import NOTE, Decision, Take, Verification
 from shotbuild.takes import table
 from shotbuild.takes.names import take_meant
 from shotbuild.takes.table import Row, Told
+from shotbuild.units import counted
 from shotbuild.workspace import Workspace, open_project
 
 ELSEWHERE = 140
@@ -175,6 +176,7 @@ def _told_cells(told: Told) -> tuple[str, ...]:
     if isinstance(event, Decision):
         role = f" as {event.role}" if event.role else ""
         frames = f" frames {table.frames_text(event.frames)}" if event.frames else ""
+        marks = f", {counted(len(event.marks), 'mark')}" if event.marks else ""
         kept = " to keep" if event.kept else ""
         moved = f" from {event.was} to {event.now}" if event.was else ""
         back = f" to {', '.join(event.of)}" if event.of else ""
@@ -183,7 +185,7 @@ def _told_cells(told: Told) -> tuple[str, ...]:
             event.id,
             _time(event.at),
             event.by,
-            f"{event.kind}{on}{role}{frames}{kept}{moved}{back}",
+            f"{event.kind}{on}{role}{frames}{marks}{kept}{moved}{back}",
             _line(event.why or ""),
         )
     if isinstance(event, Verification):

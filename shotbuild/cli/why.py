@@ -204,5 +204,6 @@ def _said(said: Said) -> dict[str, object]:
         "at": decision.at,
         "why": decision.why,
         "frames": None if decision.frames is None else list(decision.frames),
+        "marks": list(decision.marks),
         "holds": said.holds,
     }

@@ -5,12 +5,31 @@ Each check takes the choices of a plan and gives the error to raise, or None. Pu
 
 from collections.abc import Callable, Iterable
 
-from shotbuild.errors import GateError, LimitReached, NeedsPerson
+from shotbuild.errors import GateError, LimitReached, NeedsPerson, Unseen
 from shotbuild.plan.choose import APPROVED, Choice
-from shotbuild.records import APPROVE, PICK, REJECT, RESTORE, Decision, Shot, ShotState, Step
+from shotbuild.records import (
+    APPROVE,
+    NOTE,
+    PICK,
+    REJECT,
+    REOPEN,
+    RESTORE,
+    Decision,
+    LedgerEvent,
+    Shot,
+    ShotState,
+    Step,
+    UnknownEvent,
+)
 from shotbuild.units import counted
 
-VERBS = {APPROVE: "approved", REJECT: "rejected", PICK: "picked", RESTORE: "restored"}
+VERBS = {
+    APPROVE: "approved", REJECT: "rejected", PICK: "picked", RESTORE: "restored", REOPEN: "reopened", NOTE: "noted on",
+}  # fmt: skip
+
+
+SIDES = 12
+"""So many of the things that others said are told."""
 
 
 def disputed(choices: Iterable[Choice]) -> NeedsPerson | None:
@@ -33,6 +52,22 @@ def disputed(choices: Iterable[Choice]) -> NeedsPerson | None:
         hint=f"look at both (`shotbuild diff {' '.join(names[:2])}`), then say which holds: {either}"
         if len(names) > 1
         else f"say which holds: `shotbuild approve {names[0]}`, or `shotbuild reject {names[0]}`",
+    )
+
+
+def unseen(shot: str, state: ShotState, news: Iterable[LedgerEvent]) -> Unseen | None:
+    """news: what the ledger of a shot has that a person who decides had not seen; takes alone take nothing from what they
+    saw."""
+    said = [each for each in news if isinstance(each, Decision) and each.kind in VERBS]
+    others = [each for each in news if isinstance(each, UnknownEvent)]
+    if not said and not others:
+        return None
+    sides = [_side(state, each, shot) for each in sorted(said, key=lambda each: (each.at, each.id))]
+    sides += [f"{each.location.file}:{each.location.line}  a `{each.kind}` event of a newer version" for each in others]
+    return Unseen(
+        f"others said something of {shot} meanwhile, so nothing was written",
+        cause="\n       ".join(sides[:SIDES]) + (f"\n       and {len(sides) - SIDES} more" if len(sides) > SIDES else ""),
+        hint="look at it again, and then say what holds now",
     )
 
 
@@ -130,11 +165,11 @@ def _known(step: Step, state: ShotState) -> bool:
 
 def _side(state: ShotState, decision: Decision, shot: str) -> str:
     take = None if decision.video is None else state.take_of(decision.video)
-    number = f"t{take.number} ({_name(state, decision)})" if take else "?"
+    number = f" t{take.number} ({_name(state, decision)})" if take else "" if decision.video is None else " ?"
     role = f" as {decision.role}" if decision.role else ""
     why = f": {decision.why}" if decision.why else ""
     place = f"{decision.location.file}:{decision.location.line}"
-    return f"{place}  {decision.at}  {VERBS[decision.kind]} {shot} {number}: {decision.by}{role}{why}"
+    return f"{place}  {decision.at}  {VERBS[decision.kind]} {shot}{number}: {decision.by}{role}{why}"
 
 
 def _name(state: ShotState, decision: Decision) -> str:

@@ -39,7 +39,7 @@ from shotbuild.records import (
     owed,
 )
 from shotbuild.spec.kinds import NAME
-from shotbuild.spec.marks import wrong_of
+from shotbuild.spec.marks import read_marks
 from shotbuild.spec.plain import parse_plain
 from shotbuild.spec.shapes import OperationRow, PinRow, PriceRow, Row, Whole
 
@@ -326,9 +326,6 @@ def _decision(event: dict[str, Any], location: Location) -> Decision:
     said = {name: None if event.get(name) is None else _text(event[name]) for name in ("role", "why", "kept", "was", "now")}
     if event["event"] in (PICK, APPROVE, REJECT) and video is None:
         raise KeyError("video")
-    marks = tuple(_text(mark) for mark in event.get("marks", ()))
-    if marks and (wrong := wrong_of(marks)) is not None:
-        raise ValueError(wrong)
     if event["event"] == MOVE and not all(re.fullmatch(NAME, said[name] or "") for name in ("was", "now")):
         raise ValueError("was or now is no name of a shot")
     return Decision(
@@ -338,7 +335,7 @@ def _decision(event: dict[str, Any], location: Location) -> Decision:
         video=video,
         by=_text(event["by"]),
         frames=frames,
-        marks=marks,
+        marks=read_marks([] if event.get("marks") is None else event["marks"]),
         of=tuple(_text(name) for name in event.get("of", ())),
         at=_text(event["at"]),
         location=location,

@@ -1,25 +1,27 @@
-"""What people say of takes, written into the ledgers: pick, approve, reject, reopen, note. Each checks before it writes."""
+"""What people say of takes, written into the ledgers: pick, approve, reject, reopen, note. Each checks before it writes.
+
+`heads` of each: shot → ids of the heads of its ledger that the person was looking at. When others have said something of
+such a shot since, nothing is written, and `Unseen` says what. None = whoever speaks last is heard.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 from shotbuild.errors import GateError, Location, PlanError, nearest
 from shotbuild.host import git
-from shotbuild.ledgers import clock
+from shotbuild.ledgers import Seen, clock
 from shotbuild.plan.choose import APPROVED, PICKED, Choice
 from shotbuild.plan.gates import disputed
 from shotbuild.records import APPROVE, NOTE, PICK, REJECT, REOPEN, Decision, Take, shots_of
 from shotbuild.spec.events import whole
-from shotbuild.spec.marks import wrong_of
+from shotbuild.spec.marks import EXAMPLE, MOST_MARKS, wrong_with
 from shotbuild.takes.names import NUMBER, Meant, meant, shots_meant, taken
 from shotbuild.units import counted
 from shotbuild.workspace import Workspace
 
 LONGEST = 10_000
+NOTHING_KEPT: Mapping[str, str] = {}
 HERE = Location(file="", line=1, column=1)
-Heads: TypeAlias = Mapping[str, tuple[str, ...]] | None
-"""Shot → ids of the events that nothing followed when the person looked; where something does by now, it is refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,12 @@ class Said:
 
 
 def pick(
-    workspace: Workspace, words: Sequence[str], *, by: str | None = None, why: str | None = None, heads: Heads = None
+    workspace: Workspace,
+    words: Sequence[str],
+    *,
+    by: str | None = None,
+    why: str | None = None,
+    heads: Seen | None = None,
 ) -> list[Said]:
     """Puts a take into every cut of its shot. Errors: GateError while another take is approved."""
     found = _one_each(_taken(workspace, words))
@@ -60,27 +67,25 @@ def approve(
     role: str | None = None,
     why: str | None = None,
     keep: bool = False,
-    heads: Heads = None,
+    heads: Seen | None = None,
 ) -> list[Said]:
     """Fixes the bytes of a take for its shot. role: in which someone approves; keep: knowing that the spec has moved on, so
     that the take is not called stale until it moves again."""
     _check_role(role, workspace.project.approvals)
     decision = _new(workspace, APPROVE, by, why, role=role)
-    said: list[Said] = []
-    roles = workspace.project.approvals
-    if role is None and roles:
-        workspace.rooms.warn(f"no role was given: `deliver --strict` asks for an approval as {', '.join(roles)}")
-    for shot, take in _one_each(_taken(workspace, words)):
-        if not workspace.rooms.blobs.has(take.video):
-            workspace.rooms.warn(f"the bytes of {shot} t{take.number} ({take.name}) are not in this store")
-        kept = workspace.chosen[shot].asked if keep else None
-        if kept == "":
-            raise PlanError(
-                f"what {shot} asks for is not known yet, because the shot that it continues is still to be made",
-                hint="build that one first, then say --keep",
-            )
-        said += _say(workspace, [(shot, take)], replace(decision, kept=kept), heads)
-    return said
+    _remind_of_role(workspace, role)
+    found = _one_each(_taken(workspace, words))
+    kept: dict[str, str] = {}
+    for shot, take in found:
+        _remind_of_bytes(workspace, shot, take)
+        if keep:
+            kept[shot] = workspace.chosen[shot].asked
+            if not kept[shot]:
+                raise PlanError(
+                    f"what {shot} asks for is not known yet, because the shot that it continues is still to be made",
+                    hint="build that one first, then say --keep",
+                )
+    return _say(workspace, found, decision, heads, kept)
 
 
 def approve_sequence(
@@ -90,41 +95,46 @@ def approve_sequence(
     by: str | None = None,
     role: str | None = None,
     why: str | None = None,
-    heads: Heads = None,
+    heads: Seen | None = None,
 ) -> list[Said]:
-    """Approves what stands for every shot of a sequence, once people have decided about each. What is approved already in
-    this role is left as it is. Errors: GateError, before anything is written, while a shot is undecided; PlanError for a
-    sequence that is none, or of which everything is approved."""
+    """Approves what stands for each generated shot that a sequence shows, itself or nested. What is approved in this role
+    already is left alone. Errors: GateError with each shot that is not decided, and nothing is written; PlanError when
+    there is no such sequence, or nothing left to approve in it."""
     sequences = {each.name: each for each in workspace.project.sequences}
     if name not in sequences:
         close = nearest(name, list(sequences))
-        hint = f"did you mean `{close}`?" if close else "`shotbuild status` lists them"
-        raise PlanError(f"there is no sequence {name[:80]!r}", hint=hint)
-    shown = shots_of(sequences[name], sequences)
-    choices = [workspace.chosen[shot.name] for shot in workspace.project.shots if shot.name in shown and shot.plate is None]
-    lacking = [f"{choice.shot} {lack}" for choice in choices if (lack := _lack(choice)) is not None]
+        raise PlanError(
+            f"there is no sequence {name[:80]!r}",
+            hint=f"write `{close}`" if close else "`shotbuild status` lists them",
+        )
+    _check_role(role, workspace.project.approvals)
+    decision = _new(workspace, APPROVE, by, why, role=role)
+    inside = shots_of(sequences[name], sequences)
+    shots = [shot.name for shot in workspace.project.shots if shot.name in inside and shot.plate is None]
+    if not shots:
+        raise PlanError(f"{name} shows no shot that takes are made of, so there is nothing to approve")
+    workspace.look_again(shots)
+    chosen = [workspace.chosen[shot] for shot in shots]
+    lacking = [f"{choice.shot}: {lack}" for choice in chosen if (lack := _undecided(choice)) is not None]
     if lacking:
         raise GateError(
-            f"{counted(len(lacking), 'shot')} of {name} {'is' if len(lacking) == 1 else 'are'} undecided",
-            cause=", ".join(lacking),
-            hint="decide about each: `shotbuild pick SHOT TAKE`, or on the page of `shotbuild review`",
+            f"{len(lacking)} of {counted(len(shots), 'shot')} of {name} "
+            f"{'is' if len(lacking) == 1 else 'are'} not decided yet, so nothing was approved",
+            cause="\n       ".join(lacking),
+            hint="`shotbuild pick SHOT tN` decides one; `shotbuild takes` lists them",
         )
-    open_ = [each for each in choices if not any(given.role == role for given in each.decisions if given.kind == APPROVE)]
-    if not open_:
+    _remind_of_role(workspace, role)
+    found: list[tuple[str, Take | None]] = []
+    for choice in chosen:
+        assert choice.take is not None, "what is decided is a take"
+        if role not in {each.role for each in choice.decisions if each.kind == APPROVE}:
+            _remind_of_bytes(workspace, choice.shot, choice.take)
+            found.append((choice.shot, choice.take))
+    if not found:
         raise PlanError(f"every shot of {name} is approved{f' as {role}' if role else ''} already")
-    words = [each.take.name for each in open_ if each.take is not None]
-    return approve(workspace, words, by=by, role=role, why=why, heads=heads)
-
-
-def _lack(choice: Choice) -> str | None:
-    """What a shot lacks to be approved with its sequence."""
-    if choice.conflict:
-        return "has decisions that contradict each other"
-    if choice.take is None:
-        return "has no take"
-    if choice.how not in (APPROVED, PICKED):
-        return "is neither picked nor approved"
-    return "was chosen before the spec moved on" if choice.stale else None
+    # What was seen to be decided is so still when it is written, also where nobody says what they looked at.
+    seen = {choice.shot: choice.state.heads for choice in chosen} | dict(heads or {})
+    return _say(workspace, found, decision, seen, concerned=shots)
 
 
 def reject(
@@ -135,13 +145,14 @@ def reject(
     by: str | None = None,
     frames: tuple[int, int] | None = None,
     marks: Sequence[str] = (),
-    heads: Heads = None,
+    heads: Seen | None = None,
 ) -> list[Said]:
-    """Takes a take out of the choice. frames: where it is wrong, from 0; marks: drawn there, as `spec.marks` has them."""
+    """Takes a take out of the choice. frames: where it is wrong, from 0; marks: drawn there, as `spec.marks` reads them."""
     if not (why or "").strip():
         raise PlanError(
             "a rejection needs a reason", hint='say it: `shotbuild reject sh010 t3 --why "the hand has six fingers"`'
         )
+    _check_marks(marks, frames)
     found = _taken(workspace, words)
     for shot, take in found:
         _check_frames(shot, take, frames)
@@ -149,7 +160,12 @@ def reject(
 
 
 def reopen(
-    workspace: Workspace, words: Sequence[str], *, by: str | None = None, why: str | None = None, heads: Heads = None
+    workspace: Workspace,
+    words: Sequence[str],
+    *,
+    by: str | None = None,
+    why: str | None = None,
+    heads: Seen | None = None,
 ) -> list[Said]:
     """Lets a shot change again: approvals and picks no longer hold. Errors: PlanError when there are none."""
     if not words:
@@ -170,18 +186,20 @@ def note(
     by: str | None = None,
     frames: tuple[int, int] | None = None,
     marks: Sequence[str] = (),
+    heads: Seen | None = None,
 ) -> list[Said]:
-    """Keeps a remark on a take, or on a shot when no take was named. frames: which ones it is about, from 0; marks: drawn on
-    them, as `spec.marks` has them."""
+    """Keeps a remark on a take, or on a shot when no take was named. frames: which ones it is about, from 0; marks: drawn
+    there, as `spec.marks` reads them."""
     if not text.strip() or NUMBER.fullmatch(text.strip()):
         raise PlanError("a note needs a text", hint='say it: `shotbuild note sh010 t3 "the light is too warm"`')
+    _check_marks(marks, frames)
     found = [(one.shot, one.take if one.exact or frames is not None else None) for one in _named(workspace, words)]
     for shot, take in found:
         if take is None and frames is not None:
             raise PlanError(f"shot {shot} has no take yet, so there are no frames to point at")
         if take is not None:
             _check_frames(shot, take, frames)
-    return _say(workspace, found, _new(workspace, NOTE, by, text, frames=frames, marks=marks))
+    return _say(workspace, found, _new(workspace, NOTE, by, text, frames=frames, marks=marks), heads)
 
 
 def person(workspace: Workspace, by: str | None) -> str:
@@ -227,17 +245,54 @@ def _one_each(found: list[tuple[str, Take]]) -> list[tuple[str, Take]]:
 
 
 def _say(
-    workspace: Workspace, about: Sequence[tuple[str, Take | None]], decision: Decision, heads: Heads = None
+    workspace: Workspace,
+    about: Sequence[tuple[str, Take | None]],
+    decision: Decision,
+    heads: Seen | None = None,
+    kept: Mapping[str, str] = NOTHING_KEPT,
+    concerned: Sequence[str] = (),
 ) -> list[Said]:
+    """heads: what the person was looking at, so that nothing that others said meanwhile is passed over; kept: shot → the
+    request in spite of which its take stays; concerned: more shots of which nobody may have said anything meanwhile."""
     ledgers = workspace.rooms.ledgers
     before = {shot: workspace.chosen[shot] for shot, _ in about}  # asked later, it would know what is written now
     ledgers.enter_moves()
-    said: list[Said] = []
-    for shot, take in about:
-        each = replace(decision, video=None if take is None else take.video.sha256)
-        ledgers.decide(shot, each, None if heads is None else heads.get(shot))
-        said.append(Said(shot=shot, take=take, decision=each, before=before[shot]))
+    said = [
+        Said(
+            shot=shot,
+            take=take,
+            decision=replace(decision, video=None if take is None else take.video.sha256, kept=kept.get(shot)),
+            before=before[shot],
+        )
+        for shot, take in about
+    ]
+    ledgers.decide_all([(each.shot, each.decision) for each in said], heads or {}, concerned)
     return said
+
+
+def _undecided(choice: Choice) -> str | None:
+    """What a shot lacks to be decided; None when somebody picked or approved what stands, and nothing speaks against it."""
+    if choice.conflict:
+        return "its decisions contradict each other"
+    if choice.how in (APPROVED, PICKED):
+        return f"t{choice.take.number} was {choice.how} before the spec moved on" if choice.take and choice.stale else None
+    if choice.take is not None:
+        return f"nobody picked or approved t{choice.take.number}, which stands"
+    takes = choice.state.takes
+    if takes and all(take.video.sha256 in choice.state.rejected for take in takes):
+        return "all its takes are rejected"
+    return "it has no take" + (" of what the spec asks for now" if takes else " yet")
+
+
+def _remind_of_role(workspace: Workspace, role: str | None) -> None:
+    roles = workspace.project.approvals
+    if role is None and roles:
+        workspace.rooms.warn(f"no role was given: `deliver --strict` asks for an approval as {', '.join(roles)}")
+
+
+def _remind_of_bytes(workspace: Workspace, shot: str, take: Take) -> None:
+    if not workspace.rooms.blobs.has(take.video):
+        workspace.rooms.warn(f"the bytes of {shot} t{take.number} ({take.name}) are not in this store")
 
 
 def _new(
@@ -251,26 +306,13 @@ def _new(
     marks: Sequence[str] = (),
 ) -> Decision:
     """A decision about nothing yet; what it follows is found out when it is written."""
-    if marks and frames is None:
-        raise PlanError("marks are drawn on a frame", hint="say which: `--frames 12`")
-    if (wrong := wrong_of(marks)) is not None:
-        raise PlanError(wrong)
     if why is not None and len(why) > LONGEST:
         raise PlanError(f"a reason of {len(why)} characters is too long", hint=f"say it in {LONGEST}")
     for word in (why, role):
         _check_text(word)
     who = person(workspace, by)
     return Decision(
-        id="",
-        after=(),
-        kind=kind,
-        by=who,
-        role=role,
-        why=why,
-        frames=frames,
-        marks=tuple(marks),
-        at=clock(),
-        location=HERE,
+        id="", after=(), kind=kind, by=who, role=role, why=why, frames=frames, marks=tuple(marks), at=clock(), location=HERE
     )
 
 
@@ -291,6 +333,18 @@ def _check_role(role: str | None, known: tuple[str, ...]) -> None:
         cause=f"`approvals` in shotbuild.yaml: {', '.join(known)}",
         hint=f"write `--role {close or known[0]}`",
     )
+
+
+def _check_marks(marks: Sequence[str], frames: tuple[int, int] | None) -> None:
+    """Errors: PlanError for what cannot be drawn, and for marks on no frame."""
+    if marks and frames is None:
+        raise PlanError("a mark is drawn on a frame, and none is named", hint=f'say which: `--frames 12 --mark "{EXAMPLE}"`')
+    if len(marks) > MOST_MARKS:
+        raise PlanError(f"{len(marks)} marks are too many", hint=f"{MOST_MARKS} at once are the most")
+    for mark in marks:
+        wrong = wrong_with(mark)
+        if wrong is not None:
+            raise PlanError(f"{mark[:80]!r} is no mark", cause=wrong, hint=f'write `--mark "{EXAMPLE}"`')
 
 
 def _check_frames(shot: str, take: Take, frames: tuple[int, int] | None) -> None:

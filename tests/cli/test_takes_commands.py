@@ -267,3 +267,53 @@ def test_a_build_names_the_take_that_it_made(film: Path, call: Call) -> None:
     told = call(film, "build", "sh010")
     name = json.loads(call(film, "takes", "sh010 t2", "--json").out)["takes"][0]["name"]
     assert re.search(rf"^  done +sh010/t1  [0-9.]+ s  {name}$", told.err, re.M)
+
+
+# --- marks, and a whole sequence ------------------------------------------------------------------------------------------
+
+DRAWN = ("arrow 100,200 300,400", "pen 0,0 10000,10000")
+
+
+def test_marks_are_shown_by_all_that_shows_what_was_said(film: Path, call: Call, columns: pytest.MonkeyPatch) -> None:
+    drawn = [word for mark in DRAWN for word in ("--mark", mark)]
+    noted = call(film, "note", "sh010", "t1", "hand", "--frame", "1", *drawn, "--by", ANN)
+    assert (noted.code, noted.out.rstrip().endswith(f"noted by {ANN}, 2 marks: hand")) == (0, True)
+    rejected = call(film, "reject", "sh010 t1", "--why", "hand", "--frames", "0-1", *drawn[:2], "--by", ANN, "--json")
+    assert json.loads(rejected.out)["decisions"][0]["marks"] == [DRAWN[0]]
+    (row,) = json.loads(call(film, "takes", "sh010", "--json").out)["takes"]
+    assert [each["marks"] for each in (*row["notes"], *row["rejections"])] == [list(DRAWN), [DRAWN[0]]]
+    events = json.loads(call(film, "takes", "sh010", "--history", "--json").out)["events"]
+    assert [event.get("marks") for event in events] == [None, list(DRAWN), [DRAWN[0]]]
+    assert "frames 1, 2 marks" in call(film, "takes", "sh010", "--history").out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--mark", DRAWN[0]], ["--frame", "1", "--mark", "circle 1,2 3,4"], ["--frame", "1", "--mark", "box 1,2"]],
+    ids=str,
+)
+def test_a_mark_that_cannot_be_drawn_is_2(film: Path, call: Call, words: list[str]) -> None:
+    ran = call(film, "note", "sh010", "t1", "hand", *words, "--by", ANN)
+    assert (ran.code, "--mark" in ran.err) == (2, True)
+
+
+def test_a_sequence_is_approved_once_every_shot_is_decided(film: Path, call: Call) -> None:
+    say(film, "sh010", "pick")
+    refused = call(film, "approve", "--sequence", "opening", "--by", ANN)
+    assert (refused.code, "sh020: nobody picked or approved t1" in refused.err) == (3, True)
+    say(film, "sh020", "pick")
+    approved = call(film, "approve", "--sequence", "opening", "--role", "client", "--by", ANN, "--json")
+    assert [each["shot"] for each in json.loads(approved.out)["decisions"]] == ["sh010", "sh020"]
+    again = call(film, "approve", "--sequence", "opening", "--role", "client", "--by", ANN)
+    assert (again.code, "is approved as client already" in again.err) == (2, True)
+
+
+@pytest.mark.parametrize("words", [["sh010"], ["--keep"]])
+def test_a_sequence_is_approved_as_a_whole(film: Path, call: Call, words: list[str]) -> None:
+    ran = call(film, "approve", *words, "--sequence", "opening", "--by", ANN)
+    assert (ran.code, "every shot of it" in ran.err) == (2, True)
+
+
+def test_approving_nothing_is_2_and_says_what_to_write(film: Path, call: Call) -> None:
+    ran = call(film, "approve", "--by", ANN)
+    assert (ran.code, "no take is named" in ran.err) == (2, True)

@@ -38,7 +38,7 @@ BY_TYPER = [
     ["build", "-j", "1025"],
     ["build", "-j", " 2"],
     ["build", "-j", "many"],
-    ["approve"],
+    ["pick"],
     ["lint", "--help"],
     ["lint", "more"],
 ]
