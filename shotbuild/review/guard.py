@@ -197,7 +197,7 @@ class Guard:
 def _form(scope: Scope, headers: Mapping[bytes, list[bytes]]) -> Refusal | None:
     """What can be said of a request by itself."""
     method, raw = scope["method"], scope.get("raw_path") or b""
-    if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADER_BYTES:
+    if sum(len(name) + len(value) + 4 for name, value in scope["headers"]) > HEADER_BYTES:
         return TOO_MUCH
     if len(raw) + len(scope["query_string"]) > TARGET_BYTES:
         return TOO_LONG

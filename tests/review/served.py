@@ -147,10 +147,9 @@ class Running:
 
     def client(self, token: str | None = None) -> httpx.Client:
         """A browser that went through a door; None = the owner's."""
-        client = httpx.Client(base_url=self.address, timeout=20)
-        entered = client.get(f"/enter/{token or self.entrance.token}")
+        entered = httpx.get(f"{self.address}/enter/{token or self.entrance.token}")
         assert entered.status_code == 200, entered.text
-        return client
+        return httpx.Client(base_url=self.address, timeout=20, cookies=entered.cookies)
 
     def guest(self, **more: object) -> httpx.Client:
         return self.client(self.invited(**more)[1])
