@@ -499,6 +499,10 @@ def test_errors_are_told_and_bugs_are_not(fresh: Running) -> None:
         )
         assert (late.status_code, none.status_code) == (409, 422)
         assert late.json() == {"message": "somebody was quicker", "cause": "Mia picked t2", "hint": "look again"}
+        with fresh.guest() as guest:
+            broken = fresh.post(guest, json={"shot": "sh010", "broken": 1})
+        assert broken.json()["message"] == "This cannot be done now."
+        assert fresh.post(owner, json={"shot": "sh010", "broken": 1}).json()["message"] == "1 error"
         bug = owner.get("/shot/sh010?bug=1")
         assert bug.status_code == 500
         assert "broken" not in bug.text
