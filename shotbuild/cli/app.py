@@ -120,11 +120,13 @@ def _module(name: str) -> ModuleType:
 
 
 def _guarded_group(commands: typer.Typer) -> typer.Typer:
+    """Once: the group is the module's."""
     for each in commands.registered_commands:
         assert each.callback is not None
-        each.callback = _guarded(each.callback)
+        if not hasattr(each.callback, "__wrapped__"):
+            each.callback = _guarded(each.callback)
     alone = commands.registered_callback
-    if alone is not None and alone.callback is not None:
+    if alone is not None and alone.callback is not None and not hasattr(alone.callback, "__wrapped__"):
         alone.callback = _alone(alone.callback)
     return commands
 

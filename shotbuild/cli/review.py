@@ -279,7 +279,7 @@ def _rights(text: str | None, *, read_only: bool) -> tuple[str, ...]:
     found = [word.strip() for word in text.split(",") if word.strip()]
     wrong = next((word for word in found if word not in RIGHTS), None)
     if wrong is not None or not found:
-        raise PlanError(f"--may {wrong or text!r} is nothing that one may do", hint=f"of {', '.join(RIGHTS)}")
+        raise PlanError(f"--may {wrong or text!r} is nothing that one may do", hint=f"name some of {', '.join(RIGHTS)}")
     if ROLL in found:
         _warn("who may roll spends money, within the budget of the project")
     return tuple(right for right in RIGHTS if right in found)

@@ -50,9 +50,7 @@ SOMEWHERE_ELSE = Refusal(
     hint="Who runs it adds a name by --host-name.",
     close=True,
 )
-CROSS_SITE = Refusal(
-    status=403, title="Not from here", told="Another site asked for this, and only the page itself may.", close=True
-)
+CROSS_SITE = Refusal(status=403, title="Not from here", told="Another site asked for this, and only the page itself may.")
 NOBODY = Refusal(
     status=403,
     title="This page opens by a link",
@@ -64,10 +62,9 @@ NO_TOKEN = Refusal(
     title="This page is out of date",
     told="It does not belong to your session any more.",
     hint="Load it again.",
-    close=True,
 )
-NOT_YOURS = Refusal(status=403, title="Only to look at", told="Nothing can be decided here.", close=True)
-NOT_JSON = Refusal(status=415, title="This request is not understood", told="Only JSON is taken.", close=True)
+NOT_YOURS = Refusal(status=403, title="Only to look at", told="Nothing can be decided here.")
+NOT_JSON = Refusal(status=415, title="This request is not understood", told="Only JSON is taken.")
 TOO_LARGE = Refusal(status=413, title="Too large", told=f"At most {BODY_BYTES // 1024} KB are taken.", close=True)
 TOO_SLOW = Refusal(status=408, title="Too slow", told="The rest of the request did not come.", close=True)
 TOO_LONG = Refusal(status=414, title="This address is too long", told="No page here has such an address.", close=True)
@@ -75,7 +72,7 @@ TOO_MUCH = Refusal(status=431, title="Too large", told="The headers of this requ
 NO_METHOD = Refusal(
     status=405, title="This request is not understood", told="GET and HEAD ask for pages; POST decides.", close=True
 )
-TOO_MANY = Refusal(status=429, title="Too many at once", told="Wait until some of what you asked for is there.", close=True)
+TOO_MANY = Refusal(status=429, title="Too many at once", told="Wait until some of what you asked for is there.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +101,10 @@ class Guard:
         send = _sealed(send)
         found = self._looked_at(scope)
         if isinstance(found, Refusal):
+            if scope["method"] == "POST" and not found.close:
+                # Who still sends would see a connection that broke, and not why.
+                body = await _body(receive)
+                found = body if isinstance(body, Refusal) else found
             await self.refuse(found, scope, send)
         elif found is None:
             await self._app(scope, receive, send)
@@ -197,7 +198,7 @@ class Guard:
 def _form(scope: Scope, headers: Mapping[bytes, list[bytes]]) -> Refusal | None:
     """What can be said of a request by itself."""
     method, raw = scope["method"], scope.get("raw_path") or b""
-    if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADER_BYTES:
+    if sum(len(name) + len(value) + 4 for name, value in scope["headers"]) > HEADER_BYTES:
         return TOO_MUCH
     if len(raw) + len(scope["query_string"]) > TARGET_BYTES:
         return TOO_LONG
@@ -211,17 +212,17 @@ def _form(scope: Scope, headers: Mapping[bytes, list[bytes]]) -> Refusal | None:
     if path != scope["path"] or not PLAIN_PATH.fullmatch(path) or {".", ".."} & set(path.split("/")):
         return STRANGE
     lengths, coded = headers.get(b"content-length", []), headers.get(b"transfer-encoding", [])
-    if len(lengths) + len(coded) > 1 or b"upgrade" in headers:
+    if len(lengths) + len(coded) > 1 or {b"upgrade", b"content-encoding"} & headers.keys():
         return STRANGE  # where a body ends is said once, or two programs on the way may each believe another
     if method != "POST":
         return STRANGE if coded or lengths not in ([], [b"0"]) else None
     if not path.startswith(API):
         return NO_METHOD
-    kind = headers.get(b"content-type", [])
-    if len(kind) != 1 or kind[0].partition(b";")[0].strip().lower() != b"application/json" or b"content-encoding" in headers:
-        return NOT_JSON
     if lengths and (not lengths[0].isdigit() or len(lengths[0]) > 12 or int(lengths[0]) > BODY_BYTES):
         return TOO_LARGE
+    kind = headers.get(b"content-type", [])
+    if len(kind) != 1 or kind[0].partition(b";")[0].strip().lower() != b"application/json":
+        return NOT_JSON
     return None
 
 

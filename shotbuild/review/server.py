@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shotbuild.errors import GateError, LimitReached, NeedsPerson, ShotbuildError
+from shotbuild.errors import GateError, LimitReached, NeedsPerson, PlanError, ShotbuildError
 from shotbuild.review.doorway import onward, refused
 from shotbuild.review.people import DEEDS, ROLL, Person, Refusal
 from shotbuild.review.sending import Bytes, Sent, answer, gone
@@ -155,7 +155,11 @@ class Server:
                 found = await endpoint(request)
             except ShotbuildError as error:
                 page = None if api else await self._at_desk(self._site.error, _person(request), error)
-                found = _json(_problem(error), _status(error)) if page is None else HTMLResponse(page, _status(error))
+                found = (
+                    _json(_problem(error, _person(request)), _status(error))
+                    if page is None
+                    else HTMLResponse(page, _status(error))
+                )
             except Exception:
                 self._failed(traceback.format_exc())
                 found = BUG
@@ -377,7 +381,10 @@ def _json(content: Mapping[str, object], status: int = 200) -> Response:
     return Response(json.dumps(content, ensure_ascii=False), status, media_type="application/json")
 
 
-def _problem(error: ShotbuildError) -> dict[str, object]:
+def _problem(error: ShotbuildError, person: Person) -> dict[str, object]:
+    """As the command line tells it; a guest of a part is told only what is about their deed, not what lies in files."""
+    if (person.sequences or person.shots) and not isinstance(error, PlanError | GateError | NeedsPerson | LimitReached):
+        return {"message": "This cannot be done now.", "cause": None, "hint": "Try again later."}
     return {"message": error.message, "cause": error.cause, "hint": error.hint}
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from shotbuild.errors import GateError, PlanError, ShotbuildError
+from shotbuild.errors import GateError, Location, PlanError, ShotbuildError, SpecError, SpecErrors
 from shotbuild.review.guard import Guard
 from shotbuild.review.links import Links
 from shotbuild.review.people import DEEDS, Person
@@ -103,6 +103,8 @@ class Made:
                 return None
             if body.get("late"):
                 raise GateError("somebody was quicker", cause="Mia picked t2", hint="look again")
+            if body.get("broken"):
+                raise SpecErrors([SpecError("a secret line", location=Location("specs/secret.yaml", 1, 1))])
             if body.get("none"):
                 raise PlanError("there is no such take")
             self.done.append((person.by, deed, body))
@@ -147,10 +149,9 @@ class Running:
 
     def client(self, token: str | None = None) -> httpx.Client:
         """A browser that went through a door; None = the owner's."""
-        client = httpx.Client(base_url=self.address, timeout=20)
-        entered = client.get(f"/enter/{token or self.entrance.token}")
+        entered = httpx.get(f"{self.address}/enter/{token or self.entrance.token}")
         assert entered.status_code == 200, entered.text
-        return client
+        return httpx.Client(base_url=self.address, timeout=20, cookies=entered.cookies)
 
     def guest(self, **more: object) -> httpx.Client:
         return self.client(self.invited(**more)[1])
