@@ -37,7 +37,7 @@ def listening(address: str, port: int) -> socket.socket:
     """A socket that connections come to. port: 0 = a free one. Errors: PlanError."""
     try:
         family, _, _, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        found = socket.socket(family, socket.SOCK_STREAM)
+        found = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sends at once on these alone
     except (OSError, UnicodeError) as error:
         raise PlanError(
             f"{address!r} is no address of this machine", cause=str(error), hint="name one, or leave out --listen"
