@@ -67,7 +67,16 @@
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   }
 
+  // A browser keeps six connections to a server: pages that nobody looks at give theirs back.
   function follow(address) {
+    let events = listen(address);
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) { events?.close(); events = null; }
+      else if (!events) { events = listen(address); refresh(); }
+    });
+  }
+
+  function listen(address) {
     const events = new EventSource(address);
     events.addEventListener("project", (event) => {
       if (JSON.parse(event.data).version !== Number(document.body.dataset.version)) refresh();
@@ -85,6 +94,7 @@
     });
     events.addEventListener("open", () => { if (silent >= 3) refresh(); silent = 0; });
     addEventListener("pagehide", () => events.close());
+    return events;
   }
 
   let working = false;
