@@ -40,7 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "approve": (DECIDE, "Fix the bytes of a take: no edit changes that shot any more."),
     "reject": (DECIDE, "Take a take out of the choice, with a reason."),
     "reopen": (DECIDE, "Let a shot change again that was approved or picked."),
-    "review": (DECIDE, "Open the page where takes are compared and decided; invite others."),
+    "review": (DECIDE, "Open the page to compare and decide takes; invite others."),
     "report": (DECIDE, "Write the review pages as a folder that stands alone."),
     "note": (DECIDE, "Keep a remark on a take, or on its frames."),
     "verify": (DECIDE, "Make takes again, and measure how often they come out."),

@@ -104,7 +104,7 @@ def changed(bought: Path) -> Path:
 def test_every_command_that_may_make_or_write_something_is_tried() -> None:
     tried = {words[0] for words in (*CALLS, *READING)}
     # These write no ledger and no lock: out of the project, or into its store alone.
-    assert tried | {"init", "archive", "export", "diff", "why", "worker"} == set(COMMANDS)
+    assert tried | {"init", "archive", "export", "diff", "why", "worker", "report", "review"} == set(COMMANDS)
 
 
 @pytest.mark.slow
