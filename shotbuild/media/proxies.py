@@ -1,6 +1,8 @@
 """A film as people look at it in a browser: a small copy, frame for frame, that can be jumped about in, a contact sheet of
 it, and one still. argv only."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
@@ -20,6 +22,10 @@ LONG_SIDE, SHORT_SIDE = 960, 540
 CELL = 240
 COLUMNS, MOST_CELLS = 5, 20
 STILL_WIDTH = 480
+SMALL, CUT = 160, 12
+"""Columns of the picture that is looked at, and how far it has to be from the one before to be a cut."""
+MOST_TOLD = 20
+_SEEN = re.compile(r"(frame|lavfi[.](?:blackframe|freezedetect|scd)[.][a-z_]+)[:=]([0-9.]+)(?:\s.*)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +65,17 @@ def length_of(picture: Picture) -> int:
     return picture.frames if picture.constant_rate else frames_at(picture, picture.rate)
 
 
-def proxy(program: Path, read: Source, sound: Sound | None, film: str, sheet: str) -> tuple[str, ...]:
+def proxy(program: Path, read: Source, sound: Sound | None, film: str, sheet: str, seen: str) -> tuple[str, ...]:
     """film: an MP4, H.264 without B-frames, a key frame every half second, so that each frame is quickly reached; with AAC
-    where there is sound; sheet: a JPEG of `grid`. Errors: MediaError for colours that cannot be brought to bt709."""
+    where there is sound; sheet: a JPEG of `grid`; seen: what `findings` reads.
+
+    Errors: MediaError for colours that cannot be brought to bt709."""
     picture = read.picture
     rate, length, size = rate_of(picture), length_of(picture), size_of(picture)
     leaf = Shot(read=read, length=length, effects=(), own=rate, pixels=PIXELS, fit="stretch")
     stream = frames(leaf, Wanted(start=0, frames=length, held=False), Frame(size=size, rate=rate, pixels=PIXELS), 0)
-    whole, part = (stream.filter_multi_output("split", 2)[index] for index in (0, 1))
+    parts = stream.filter_multi_output("split", 3)
+    whole, part, looked = parts[0], parts[1], parts[2]
     streams = [whole] if sound is None else [whole, _heard(read, sound, Fraction(length) / rate)]
     options = {
         "c:v": "libx264",
@@ -84,7 +93,57 @@ def proxy(program: Path, read: Source, sound: Sound | None, film: str, sheet: st
         **TAGS,
     }
     made = ffmpeg.output(*streams, f"file:{film}", f="mp4", **{**EXACT, **options})
-    return argv(program, made, _sheet(part, length, size, sheet))
+    return argv(program, made, _sheet(part, length, size, sheet), _looked(looked, seen))
+
+
+def findings(seen: str, length: int, rate: Fraction) -> tuple[str, ...]:
+    """What is doubtful in a picture, in words, of what `proxy` wrote down: black or standing frames, and cuts inside a shot.
+    length: frames of the film."""
+    frame, black, frozen = 0, list[int](), list[tuple[int, int]]()
+    cuts: list[int] = []
+    began: int | None = None
+    for line in seen.splitlines():
+        found = _SEEN.fullmatch(line.strip())
+        if found is None:
+            continue
+        name, value = found[1], found[2]
+        if name == "frame":
+            frame = int(value)
+        elif name == "lavfi.blackframe.pblack":
+            black.append(frame)
+        elif name == "lavfi.freezedetect.freeze_start":
+            began = round_half_up(Fraction(value) * rate)
+        elif name == "lavfi.freezedetect.freeze_end" and began is not None:
+            frozen.append((began, round_half_up(Fraction(value) * rate) - 1))
+            began = None
+        elif name == "lavfi.scd.time":
+            cuts.append(frame)
+    if began is not None:
+        frozen.append((began, length - 1))
+    told = [f"black: {_frames(*span)}" for span in _spans(black)]
+    if len(frozen) == 1 and frozen[0] == (0, length - 1):
+        told.append("nothing moves")
+    else:
+        told += [f"stands still: {_frames(*span)}" for span in frozen]
+    told += [
+        f"a cut inside the shot: {_frames(cut, cut)}" for cut in cuts if not any(near in black for near in (cut - 1, cut))
+    ]
+    return tuple(told[:MOST_TOLD])
+
+
+def _spans(frames_: Sequence[int]) -> list[tuple[int, int]]:
+    """Runs of frames that follow each other."""
+    spans: list[tuple[int, int]] = []
+    for number in frames_:
+        if spans and spans[-1][1] == number - 1:
+            spans[-1] = spans[-1][0], number
+        else:
+            spans.append((number, number))
+    return spans
+
+
+def _frames(first: int, last: int) -> str:
+    return f"frame {first}" if first == last else f"frames {first} to {last}"
 
 
 def still(program: Path, read: Source, output: str) -> tuple[str, ...]:
@@ -110,6 +169,15 @@ def _sheet(stream: Stream, length: int, size: Size, output: str) -> Stream:
     chosen = stream.filter("select", "+".join(f"eq(n,{number})" for number in wanted.frames))
     small = chosen.filter("scale", cell.width, cell.height, flags="bicubic+accurate_rnd+bitexact")
     return _jpeg(small.filter("tile", f"{wanted.columns}x{wanted.rows}", nb_frames=len(wanted.frames)), output)
+
+
+def _looked(stream: Stream, output: str) -> Stream:
+    """Writes down, frame by frame, what is black, stands still or is another picture: by ffmpeg's own thresholds, but that
+    half a second without motion is told."""
+    small = stream.filter("scale", SMALL, -2, flags="bilinear+accurate_rnd+bitexact")
+    small = small.filter("blackframe", amount=98, threshold=32).filter("freezedetect", noise="0.0003", duration="0.5")
+    told = small.filter("scdet", threshold=CUT).filter("metadata", "print", file=output)
+    return written(told, "-", "null", {"fps_mode": "passthrough"})
 
 
 def _jpeg(stream: Stream, output: str) -> Stream:

@@ -1,6 +1,6 @@
 """What the pages show, asked of a project for one person: the only place of this room that reads a Workspace for them."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from fractions import Fraction
 
@@ -17,19 +17,17 @@ from shotbuild.review.scope import Scope
 from shotbuild.review.shot import Given, Neighbour, ShotView, shot_view, verified
 from shotbuild.review.spending import SpendingView, spending_view
 from shotbuild.rooms import OUT
-from shotbuild.takes import table
+from shotbuild.takes import proxies, table
 from shotbuild.workspace import Workspace
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif")
 MIX, STEREO = "mix", "stereo"
 REMARKS = 200
 """So many remarks of a shot are shown, unless all are asked for."""
-Found = Callable[[str], tuple[str, ...]]
 
 
 class Views:
-    """workspace: for one thread; scope: what the person may see; working: what builds do; role: of the person; found:
-    sha256 of a take → what machines found in its picture."""
+    """workspace: for one thread; scope: what the person may see; working: what builds do; role: of the person."""
 
     def __init__(
         self,
@@ -37,9 +35,8 @@ class Views:
         scope: Scope,
         working: Working = IDLE,
         role: str | None = None,
-        found: Found = lambda _: (),
     ) -> None:
-        self._workspace, self._scope, self._working, self._role, self._found = workspace, scope, working, role, found
+        self._workspace, self._scope, self._working, self._role = workspace, scope, working, role
 
     @property
     def project(self) -> Project:
@@ -61,12 +58,11 @@ class Views:
         choice = workspace.chosen.get(name)
         rows = table.rows(workspace, [name]) if choice is not None and choice.state.takes else ()
         around = self._around(name)
+        seen = proxies.findings(workspace, [row.take.video for row in rows])
+        verifications = () if choice is None else choice.state.verifications
         found = {
-            row.take.video.sha256: (
-                *(verified(choice.state.verifications, row.take.video.sha256) if choice is not None else ()),
-                *self._found(row.take.video.sha256),
-            )
-            for row in rows
+            video: (*seen.get(video, ()), *verified(verifications, video))
+            for video in (row.take.video.sha256 for row in rows)
         }
         return shot_view(
             self.project,

@@ -1,5 +1,7 @@
-"""A take or plate as pages show it: a small film of the same frames that can be jumped about in, and a contact sheet of it.
-No parameters; input: video; outputs: `proxy.mp4`, `sheet.jpg`."""
+"""A take or plate as pages show it: a small film of the same frames that can be jumped about in, a contact sheet of it, and
+what is doubtful in its picture. No parameters; input: video; outputs: `proxy.mp4`, `sheet.jpg`, `findings.json`."""
+
+import json
 
 from shotbuild.host import process
 from shotbuild.media import proxies
@@ -9,7 +11,7 @@ from shotbuild.stages.interface import Work
 from shotbuild.stages.reading import source
 from shotbuild.units import Size
 
-FILM, SHEET = "proxy.mp4", "sheet.jpg"
+FILM, SHEET, FINDINGS, SEEN = "proxy.mp4", "sheet.jpg", "findings.json", "seen.txt"
 
 
 class Proxy:
@@ -18,8 +20,12 @@ class Proxy:
 
     def run(self, work: Work) -> None:
         path = work.inputs["video"]
-        argv = proxies.proxy(work.ffmpeg, source(path), probe(path).sound, FILM, SHEET)
+        read = source(path)
+        argv = proxies.proxy(work.ffmpeg, read, probe(path).sound, FILM, SHEET, SEEN)
         process.run(argv, cwd=work.into, cancel=work.cancel)
+        seen = (work.into / SEEN).read_text() if (work.into / SEEN).exists() else ""
+        found = proxies.findings(seen, proxies.length_of(read.picture), proxies.rate_of(read.picture))
+        (work.into / FINDINGS).write_text(json.dumps(found))
 
     def check(self, work: Work) -> None:
         picture = source(work.inputs["video"]).picture

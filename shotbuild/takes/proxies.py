@@ -1,19 +1,20 @@
 """What pages show of takes and plates: a small film, a contact sheet, a still. Steps beside the plan, one for each film's
 bytes: cached like all else, made when somebody looks or when a build is told to, never an input of anything."""
 
+import json
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from shotbuild.built import BuildOptions, Built
-from shotbuild.errors import Location
+from shotbuild.errors import Location, ShotbuildError
 from shotbuild.records import Chosen, Digest, Fields, Recipe, SourceFile, Step
 from shotbuild.stages.catalogue import STAGES
 from shotbuild.workspace import Workspace
 
-PROXY, SHEET, THUMBNAIL = "proxy.mp4", "sheet.jpg", "thumbnail.jpg"
+PROXY, SHEET, FINDINGS, THUMBNAIL = "proxy.mp4", "sheet.jpg", "findings.json", "thumbnail.jpg"
 FILM, STILL = "proxy", "thumbnail"
-KINDS: Mapping[str, tuple[str, ...]] = {FILM: (PROXY, SHEET), STILL: (THUMBNAIL,)}
+KINDS: Mapping[str, tuple[str, ...]] = {FILM: (PROXY, SHEET, FINDINGS), STILL: (THUMBNAIL,)}
 """Stage → its outputs."""
 NOWHERE = Location(file="", line=1, column=1)
 HERE = BuildOptions()
@@ -64,6 +65,19 @@ def make(
     aside = replace(options, aside=True, kept_only=True)
     built, _ = workspace.make_beside(_steps(workspace, here, kinds), aside, cancel)
     return built
+
+
+def findings(workspace: Workspace, videos: Iterable[Digest]) -> dict[str, tuple[str, ...]]:
+    """What was doubtful in the pictures of some films, by their sha256, of those that have a proxy."""
+    found: dict[str, tuple[str, ...]] = {}
+    for video, made in known(workspace, videos, [FILM]).items():
+        digest = made.output(FINDINGS)
+        try:
+            told = json.loads(workspace.rooms.blobs.path(digest).read_text("utf-8")) if digest is not None else ()
+        except (ShotbuildError, OSError, ValueError):
+            continue
+        found[video] = tuple(str(each) for each in told)
+    return found
 
 
 def films_of(workspace: Workspace, shots: Iterable[str]) -> list[Digest]:
