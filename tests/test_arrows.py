@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import shotbuild
@@ -98,10 +99,10 @@ def room_of(path: Path) -> str:
     return parts[0]
 
 
-def modules() -> Iterator[tuple[Path, ast.Module]]:
-    for path in sorted(PACKAGE.rglob("*.py")):
-        if path not in (PACKAGE / "__main__.py", PACKAGE / "__init__.py"):
-            yield path, ast.parse(path.read_text())
+@cache
+def modules() -> tuple[tuple[Path, ast.Module], ...]:
+    paths = [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent != PACKAGE or not path.stem.startswith("__")]
+    return tuple((path, ast.parse(path.read_text())) for path in paths)
 
 
 def imports(tree: ast.Module) -> Iterator[str]:

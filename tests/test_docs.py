@@ -486,6 +486,7 @@ def test_the_id_of_an_event_is_found_by_hand_as_the_page_says(film: Path) -> Non
     assert found == json.loads((film / "takes/sh010.jsonl").read_text().splitlines()[0])["id"]
 
 
+@pytest.mark.slow
 def test_the_story_of_takes_runs_as_it_is_told(tmp_path: Path) -> None:
     """Every command of the story ends well, and says what the page says, but for digests and seconds."""
     story = re.findall(r"^ {4}(.*)$", section("docs/takes.md", "From Tuesday to Thursday"), re.MULTILINE)
@@ -521,6 +522,7 @@ def plain(line: str) -> str:
     return re.sub(r"@[0-9a-f]{8}|[0-9.]+ s$", "", line)
 
 
+@pytest.mark.slow
 def test_every_command_of_the_guides_targets_runs(film: Path) -> None:
     for line in re.findall(r"^ {4}shotbuild (.+)$", section("docs/guide.md", "Targets"), re.MULTILINE):
         ran = shotbuild(film, *shlex.split(line))

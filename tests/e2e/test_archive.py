@@ -66,6 +66,7 @@ def test_an_archive_delivers_on_another_machine(tiny: Path, tmp_path: Path) -> N
     assert films(contents(away / "by hand")) == made
 
 
+@pytest.mark.slow
 def test_one_bit_is_found_and_named(tiny: Path) -> None:
     assert shotbuild(tiny, "build").code == 0
     packed = document(shotbuild(tiny, "archive", "opening", "--to", "a.tar", "--json").out)
@@ -108,6 +109,7 @@ def test_the_approved_picture_travels_though_the_spec_has_moved_on(tiny: Path, t
     assert films(contents(tmp_path / "crate", "out/sequences")) == made
 
 
+@pytest.mark.slow
 def test_a_sequence_called_verify(tmp_path: Path) -> None:
     root = write_project(
         tmp_path / "film",
@@ -130,6 +132,7 @@ def test_a_sequence_called_verify(tmp_path: Path) -> None:
     assert "v.mp4: the same bytes" in proof.out
 
 
+@pytest.mark.slow
 def test_words_that_make_no_sense(tiny: Path) -> None:
     for words, said in (
         (["opening", "ending"], "one sequence is wanted"),

@@ -101,16 +101,19 @@ def test_nothing_changed_runs_nothing(film: Path) -> None:
     assert after(film) == set()
 
 
+@pytest.mark.slow
 def test_the_words_of_a_title(film: Path) -> None:
     films.edit(film, "text: Hello", "text: Goodbye")
     assert after(film) == parts(["s0~2"])
 
 
+@pytest.mark.slow
 def test_a_title_that_is_seen_longer(film: Path) -> None:
     films.edit(film, "for: 4f", "for: 6f")
     assert after(film) == parts(["s0~2", "s0~3"])
 
 
+@pytest.mark.slow
 def test_a_title_that_is_taken_away(film: Path) -> None:
     films.edit(film, "    titles: [{text: Hello, at: 4f, for: 4f}]\n", "")
     assert after(film) == parts(["s0"])
@@ -136,11 +139,13 @@ def test_a_lut(film: Path) -> None:
     assert after(film) == parts(["s3"])
 
 
+@pytest.mark.slow
 def test_a_heavy_effect(film: Path) -> None:
     films.edit(film, "[denoise, sharpen]", "[denoise: {strength: 5}, sharpen]")
     assert after(film) == {"s4/finish", *parts(["s4"])}
 
 
+@pytest.mark.slow
 def test_the_out_of_a_clip(film: Path) -> None:
     """The clock of the review copy moves in all that follows; captions are now over other frames of s3 and the gap."""
     films.edit(film, "out: 15f", "out: 14f")
@@ -152,17 +157,20 @@ def test_the_out_of_a_clip(film: Path) -> None:
     assert "s2/sound-24" not in ran
 
 
+@pytest.mark.slow
 def test_a_transition(film: Path) -> None:
     films.edit(film, "{dissolve: 4f}", "{wipe: 4f, form: circle}")
     assert after(film) == parts(["s0+s1"])
 
 
+@pytest.mark.slow
 def test_a_longer_transition(film: Path) -> None:
     films.edit(film, "{dissolve: 4f}", "{dissolve: 5f}")
     ran = after(film)
     assert ran & {f"film/web/{part}" for part in SEGMENTS} == {f"film/web/{part}" for part in ("s0~3", "s0+s1", "s1")}
 
 
+@pytest.mark.slow
 def test_the_order_of_clips(film: Path) -> None:
     """What does not know where it stands is not encoded again: chunks are joined in another order."""
     films.edit(
@@ -174,6 +182,7 @@ def test_the_order_of_clips(film: Path) -> None:
     assert ran >= SOUND
 
 
+@pytest.mark.slow
 def test_a_clip_that_is_put_in(film: Path) -> None:
     films.edit(film, "s4: {plate", "s5: {plate: assets/s5.mkv}\n  s4: {plate")
     films.edit(film, "      - {gap: 6f}\n", "      - s5\n      - {gap: 6f}\n")

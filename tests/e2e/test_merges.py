@@ -109,6 +109,7 @@ def test_three_branches_and_two_merges(film: Path) -> None:
     run(film, "build", "sh010")
 
 
+@pytest.mark.slow
 def test_a_rebase_asks_the_same_question_as_a_merge(film: Path) -> None:
     one, two = branch(film, "one", seed="dawn"), branch(film, "two", seed="dusk")
     git(film, "rebase", "-q", "one")

@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.conftest import contents, shotbuild
 
 
@@ -102,6 +104,7 @@ def test_a_damaged_intermediate_is_made_again(tiny: Path) -> None:
     assert contents(tiny) == made
 
 
+@pytest.mark.slow
 def test_another_tool_than_the_locks_is_said_and_refused_when_frozen(tiny: Path) -> None:
     assert shotbuild(tiny, "build").code == 0
     edit(tiny, "shotbuild.lock", '"identity": "', '"identity": "0')

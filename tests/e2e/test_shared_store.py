@@ -110,6 +110,7 @@ def test_a_store_that_is_gone_is_told_once_and_the_build_goes_on(one: Path) -> N
     assert "on this disk only" not in quiet(shotbuild(two, "status"))
 
 
+@pytest.mark.slow
 def test_a_build_that_left_takes_unsent_has_something_to_do(one: Path) -> None:
     store, answers = one.with_name("store"), one / ".shotbuild/uptodate"
     shotbuild(one, "build")
@@ -235,6 +236,7 @@ def test_nothing_is_written_by_who_may_only_read(one: Path) -> None:
     assert {path: path.stat().st_mtime_ns for kind in ("cas", "ac") for path in objects(one, kind)} == before
 
 
+@pytest.mark.slow
 def test_sweep_takes_nothing_that_somebody_asked_for_and_nothing_young(one: Path) -> None:
     shotbuild(one, "store", "push", "--all")
     two = clone(one)

@@ -153,6 +153,7 @@ def test_a_film_that_was_mailed_away_leads_back_to_its_takes(film: Path, tmp_pat
     assert "Ann <a@x.example>" in text.out
 
 
+@pytest.mark.slow
 def test_any_file_under_out_is_known_and_others_are_not(film: Path) -> None:
     for path in sorted((film / "out").rglob("*.*")):
         assert shotbuild(film, "why", str(path.relative_to(film))).code == 0

@@ -202,6 +202,7 @@ def reserve_many(path: Path, place: int, count: int, limit: str, at_once: int | 
     return done, refused
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("limit", "at_once", "most"), [("10.00", None, 13), ("100.00", 7, 7)])
 def test_processes_that_reserve_at_once_keep_to_the_limit(path: Path, limit: str, at_once: int | None, most: int) -> None:
     with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -125,6 +126,7 @@ def test_a_second_build_runs_nothing(film: RandomFilm) -> None:
         assert second == first
 
 
+@pytest.mark.slow
 @SLOW
 @given(films(), st.data())
 def test_an_edited_prompt_runs_its_shot_and_what_contains_it(film: RandomFilm, data: st.DataObject) -> None:
@@ -167,6 +169,7 @@ def test_what_a_cache_gives_is_what_no_cache_gives(first: RandomFilm, second: Ra
         assert {path: content for path, content in cached.items() if path in made} == made
 
 
+@pytest.mark.slow
 @SLOW
 @given(films())
 def test_a_comment_runs_nothing_and_a_template_runs_its_users(film: RandomFilm) -> None:

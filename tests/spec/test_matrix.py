@@ -72,6 +72,7 @@ def test_each_mistake_in_a_matrix_is_told_alone(matrix: str, message: str, specs
     assert [line.split(": ", 1)[1] for line in folder.refused()] == [message]
 
 
+@pytest.mark.slow
 def test_many_matrices_together_are_bounded(specs: Specs) -> None:
     shots = "".join(f"  s{n}: {{prompt: x, matrix: {{a: *v, b: *v, c: *v, d: *v}}}}\n" for n in range(7))
     text = "shots:\n  v: {prompt: x, matrix: {a: &v [1,2,3,4,5,6,7,8,9,10]}}\n" + shots
