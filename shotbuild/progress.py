@@ -79,13 +79,13 @@ class Build:
 
 
 class Told:
-    """Passes on what a build says, and writes it down. folder: gives the folder, which it may make; hear: told of every
-    event first."""
+    """Passes on what a build says, and writes it down. folder: gives the folder, which it may make, None = nothing is written;
+    hear: told of every event first."""
 
-    def __init__(self, folder: Callable[[], Path], hear: Callable[[Event], None]) -> None:
+    def __init__(self, folder: Callable[[], Path] | None, hear: Callable[[Event], None]) -> None:
         self._folder, self._hear = folder, hear
         self._handle: int | None = None
-        self._lost = False
+        self._lost = folder is None
         self._steps = self._cached = 0
 
     def hear(self, event: Event) -> None:
@@ -132,8 +132,10 @@ class Told:
                 self._line(e="skipped", step=step.name)
 
     def _line(self, **said: object) -> None:
-        if self._handle is None:
+        if self._handle is None and self._folder is not None:
             self._handle = _begun(self._folder(), self._steps)
+        if self._handle is None:
+            return
         if self._cached:
             said, self._cached = {**said, "cached": self._cached}, 0
         text = json.dumps({**said, "t": time.time()}, ensure_ascii=True, separators=(",", ":"))

@@ -755,7 +755,7 @@ class Workspace:
         if self.rooms.shared is not None:
             self._forecast(plan)  # asks for all of it together; step by step, each would wait for an answer of its own
         # What builds takes long to load, and most calls only look.
-        with self._hosted() as hosting, closing(Told(partial(self.rooms.folder, BUILDS), self.hear)) as told:
+        with self._hosted() as hosting, closing(self._told(options)) as told:
             built: Built = load("shotbuild.making:make", "the build")(
                 plan,
                 self.project,
@@ -769,6 +769,10 @@ class Workspace:
                 self._ahead,
             )
         return built
+
+    def _told(self, options: BuildOptions) -> Told:
+        """Who passes on what a build says. What is made for those who look is no build to be looked at."""
+        return Told(None if options.aside else partial(self.rooms.folder, BUILDS), self.hear)
 
     def _check_price(self, plan: Plan, options: BuildOptions) -> None:
         """Errors: LimitReached. What is free needs no forecast."""
