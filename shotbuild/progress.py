@@ -79,8 +79,8 @@ class Build:
 
 
 class Told:
-    """Passes on what a build says, and writes it down. folder: gives the folder, which it may make, None = nothing is written;
-    hear: told of every event first."""
+    """Passes on what a build says, and writes it down. folder: gives the folder, which it may make; None = nothing is
+    written; hear: told of every event first."""
 
     def __init__(self, folder: Callable[[], Path] | None, hear: Callable[[Event], None]) -> None:
         self._folder, self._hear = folder, hear
