@@ -63,7 +63,7 @@ def make(
         else:
             workspace.rooms.warn(f"no proxy of {video.short}: its bytes are not in this store")
     aside = replace(options, aside=True, kept_only=True)
-    built, _ = workspace.make_beside(_steps(workspace, here, kinds), aside, cancel)
+    built, _ = workspace.make_beside(_steps(workspace, here, kinds), aside, cancel, command="proxies")
     return built
 
 
