@@ -1,73 +1,133 @@
 """What builds of a project do now, for other processes: each build tells it in a file of its own below `.shotbuild/builds`.
 
 A file is locked for as long as its build lives, so a killed one is seen as ended at once. Nothing is written before
-something is run: a build with nothing to do leaves no trace. Where it cannot be written, the build goes on without."""
+something is run: a build with nothing to do leaves no trace. Where it cannot be written, the build goes on without.
+
+The thread that builds only notes what it hears; another one writes what is new a few times a second, in one line. So steps
+that take no time cost next to none, and a step that began and ended between two lines is a name among those that were made.
+"""
 
 import json
 import os
-import sys
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from threading import Event as Signal
+from threading import Lock, Thread
+from types import TracebackType
 from typing import Any
 
-from shotbuild.engine.events import Event, Failed, Finished, Planned, Polled, Replaced, Skipped, Started, Waiting
+from shotbuild.built import Built
+from shotbuild.engine.events import (
+    Event,
+    Failed,
+    Finished,
+    Held,
+    Planned,
+    Polled,
+    Pushing,
+    Replaced,
+    Skipped,
+    Stalled,
+    Started,
+    Waiting,
+    Warned,
+)
+from shotbuild.errors import ShotbuildError, without_login
 from shotbuild.host import files
 from shotbuild.records import Step, owed
-from shotbuild.units import decimal_text
+from shotbuild.units import counted, decimal_text
 
 FOLDER, SUFFIX = "builds", ".jsonl"
+VERSION = 1
 KEPT = 20
+PAUSE_SECONDS = 0.2
 LONGEST = 500
-LARGEST = 64 << 20
+"""Characters of a text; more of it is cut off."""
+TOLD, TOO_LONG, LARGEST = 200, 8 << 20, 16 << 20
+"""So many failures are told with their reasons; bytes of a file after which services are no longer quoted, and of one that
+is not read at all."""
+MOST_SHOTS = 100
+"""So many shots of a step are named: a film is joined of thousands."""
+LOOKED_AT = 100
+"""So many files are looked at, the newest."""
+
+RUNNING, DONE, FAILED, STOPPED, DIED = "running", "done", "failed", "stopped", "died"
+"""How a build stands; `died`: its process is gone, and did not say how it ended."""
+_NAME = re.compile(r"[0-9TZ.-]{1,60}\.jsonl")
+_AMOUNT = re.compile("[0-9]{1,30}(/0*[1-9][0-9]{0,28})?")
+_CURRENCY = re.compile("[A-Za-z]{1,12}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """A step that is being made. since: seconds since 1970; use: the project's name of the provider that it asks; says: what
-    that says of it; shots: that it belongs to; takes: whether it makes a take."""
+    """A step that is being made. since: seconds since 1970; use: the project's name of the provider that it asks, empty = it
+    asks nobody; says: what that says of it, or what it waits for; percent: None = unsaid; shots: that it belongs to; takes:
+    whether it makes a take."""
 
     step: str
     stage: str
     since: float
     use: str = ""
     says: str = ""
+    percent: int | None = None
     shots: tuple[str, ...] = ()
     takes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A step that failed. at: seconds since 1970; why: in a sentence."""
+    """A step that failed. at: seconds since 1970; why: in a sentence; hint: what to do about it; asked: of a take, the
+    digest of what was asked for, as `Choice.asked`."""
 
     step: str
     why: str
     at: float
+    hint: str = ""
     shots: tuple[str, ...] = ()
     takes: bool = False
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """One build. command: `build`, `roll`, …; began: seconds since 1970; steps: how many it looks at, of which `done` are
-    through, `ran` of these were made and `skipped` not tried; cost: currency → of what was made so far; alive: it works
-    still; made: the steps that it made."""
+    """One build. command: `build`, `roll`, …; pid: of its process; began, ended: seconds since 1970, None = it did not say;
+    how: RUNNING, DONE, FAILED, STOPPED or DIED; why: what it says of that; steps: how many it looks at, of which `done` are
+    through: `ran` of these were made by it, `failed` failed, `skipped` were not tried, and all others were there; expected:
+    what it was going to cost, in words; cost: currency → of what was made so far; failures: those that were told; made: the
+    steps that it made → when."""
 
     name: str
     command: str
+    pid: int
     began: float
+    ended: float | None = None
+    how: str = RUNNING
+    why: str = ""
     steps: int = 0
     done: int = 0
     ran: int = 0
+    failed: int = 0
     skipped: int = 0
+    expected: str = ""
     cost: Mapping[str, Fraction] = field(default_factory=dict)
     running: Mapping[str, Running] = field(default_factory=dict)
     failures: Mapping[str, Failure] = field(default_factory=dict)
-    made: frozenset[str] = frozenset()
-    alive: bool = False
+    made: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it works still."""
+        return self.how == RUNNING
+
+    @property
+    def left(self) -> int:
+        """How many steps it has not come to an end with."""
+        return max(0, self.steps - self.done)
 
     @property
     def price(self) -> str:
@@ -79,176 +139,288 @@ class Build:
 
 
 class Told:
-    """Passes on what a build says, and writes it down. folder: gives the folder, which it may make; None = nothing is
-    written; hear: told of every event first."""
+    """Passes on what a build says, and has it written down. folder: gives the folder, which it may make; hear: told of every
+    event first, in the same thread; command: what is done; expected: what it will cost, in words; kept: the file stays when
+    the build has ended."""
 
-    def __init__(self, folder: Callable[[], Path] | None, hear: Callable[[Event], None]) -> None:
-        self._folder, self._hear = folder, hear
+    def __init__(
+        self,
+        folder: Callable[[], Path],
+        hear: Callable[[Event], None],
+        command: str = "build",
+        expected: str = "",
+        *,
+        kept: bool = True,
+    ) -> None:
+        self._folder, self._hear, self._kept = folder, hear, kept
+        self._head = {"v": VERSION, "pid": os.getpid(), "command": command, "expected": expected[:LONGEST]}
+        self._lock = Lock()
+        self._wanted, self._closing = Signal(), Signal()
+        self._thread: Thread | None = None
+        self._path: Path | None = None
         self._handle: int | None = None
-        self._lost = folder is None
+        self._size = 0
+        self._trouble: str | None = None
+        self._said = False
         self._steps = self._cached = 0
+        self._made: set[str] = set()
+        self._failed: set[str] = set()
+        self._skipped: set[str] = set()
+        self._running: set[str] = set()
+        self._cost: dict[str, Fraction] = {}
+        self._end: dict[str, object] = {}
+        self._news = _News()
+
+    def __enter__(self) -> "Told":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if isinstance(error, KeyboardInterrupt):
+            self._end = {"end": STOPPED, "why": ""}
+        elif error is not None:
+            self._end = {"end": FAILED, "why": _why(error) if isinstance(error, ShotbuildError) else type(error).__name__}
+        self.close()
 
     def hear(self, event: Event) -> None:
         self._hear(event)
-        if self._lost:
-            return
-        try:
-            self._write(event)
-        except OSError:
-            self._lost = True
+        if type(event) is Finished and not event.ran and event.step.name not in self._running:
+            self._cached += event.step.name not in self._made
+            return  # of ten thousand steps that are there, most builds tell nothing
+        with self._lock:
+            news = self._take(event)
+        if news:
+            if self._thread is None:
+                self._thread = Thread(target=self._write, name="progress", daemon=True)
+                self._thread.start()
+            if not self._wanted.is_set():
+                self._wanted.set()
+        if self._trouble is not None:
+            self._warn()
+
+    def ended(self, built: Built, *, stopped: bool = False) -> None:
+        """The build came to its end by itself. stopped: because it was asked to."""
+        how = FAILED if built.failed else STOPPED if stopped else DONE
+        self._end = {"end": how, "why": ""}
+        with self._lock:
+            self._cost = {money.currency: money.amount for money in built.cost.known}
 
     def close(self) -> None:
-        """The build has ended."""
-        if self._handle is not None:
+        """Nothing more is told. What is said last is written first."""
+        if self._end.get("end", RUNNING) == RUNNING:
+            self._end = {"end": DONE, "why": ""}
+        self._closing.set()
+        self._wanted.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        if self._trouble is not None:
+            self._warn()
+
+    def _take(self, event: Event) -> bool:  # noqa: PLR0912 - a case for each event
+        """Notes an event; whether it is worth a line: what is there already, and what it costs to say so, is not."""
+        news, now = self._news, time.time()
+        match event:
+            case Finished(step=step, result=result, ran=ran):
+                self._running.discard(step.name)
+                news.over(step.name)
+                if step.name in self._failed:  # in an earlier pass
+                    self._failed.discard(step.name)
+                    news.failed = [each for each in news.failed if each[0] != step.name]
+                if not ran:
+                    self._cached += step.name not in self._made
+                    return True
+                self._made.add(step.name)
+                news.made.append(step.name)
+                price = owed(result.charged, result.price)
+                if price.amount:
+                    self._cost[price.currency] = self._cost.get(price.currency, Fraction(0)) + price.amount
+            case Started(step=step):
+                self._running.add(step.name)
+                news.begin(step, now, "")
+            case Waiting(step=step, by=by):
+                self._running.add(step.name)
+                news.begin(step, now, f"waits for {by or 'another build'}, which makes it")
+            case Polled() | Held() | Stalled() | Replaced():
+                news.says[event.step.name] = _said(event)
+            case Failed(step=step, error=error):
+                self._running.discard(step.name)
+                news.over(step.name)
+                self._failed.add(step.name)
+                if step.name in self._made:
+                    self._made.discard(step.name)
+                    news.made = [each for each in news.made if each != step.name]
+                if len(self._failed) <= TOLD:
+                    asked = "" if step.asking is None else step.asking.asked
+                    named = [step.name, list(step.shots[:MOST_SHOTS]), step.generates, asked]
+                    news.failed.append([*named, now, _why(error), _short(error.hint or "")])
+            case Skipped(step=step):
+                self._running.discard(step.name)
+                news.over(step.name)
+                self._skipped.add(step.name)
+                return self._thread is not None
+            case Planned(steps=steps):
+                self._steps, self._cached = steps, 0
+                self._skipped.clear()
+                return self._thread is not None
+            case Pushing(where=where, results=results):
+                self._end = {"end": RUNNING, "why": _short(f"{counted(results, 'result')} on the way to {where}")}
+                return self._thread is not None
+            case _:
+                return False
+        return True
+
+    def _write(self) -> None:
+        """In a thread of its own."""
+        over = False
+        while not over and self._trouble is None:
+            self._wanted.wait()
+            self._wanted.clear()
+            over = self._closing.is_set()
+            try:
+                self._line()
+            except (OSError, ShotbuildError) as error:
+                self._give_up(error)
+            if not over:
+                self._closing.wait(PAUSE_SECONDS)  # what comes meanwhile goes into one line
+        self._let_go()
+
+    def _line(self) -> None:
+        with self._lock:
+            news, self._news = self._news, _News()
+            counts = [self._steps, self._cached, len(self._made), len(self._failed), len(self._skipped)]
+            cost = {currency: str(amount) for currency, amount in self._cost.items()}
+        if self._size > TOO_LONG:
+            news.says.clear()
+        now = time.time()
+        if self._handle is None:
+            self._path, self._handle = _begun(self._folder(), now)
+            self._put(json.dumps({**self._head, "t": now}))
+        self._put(json.dumps({"t": now, "counts": counts, "cost": cost, **self._end, **news.said()}, separators=(",", ":")))
+
+    def _put(self, text: str) -> None:
+        assert self._handle is not None, "it was opened before"
+        left = f"{text}\n".encode()
+        self._size += len(left)
+        while left:
+            left = left[os.write(self._handle, left) :]
+
+    def _give_up(self, error: Exception) -> None:
+        """Half a line, or the state of a while ago, would tell others what is not so."""
+        if self._path is not None:
             with suppress(OSError):
-                self._line(e="end", cached=self._cached)
+                os.unlink(self._path)
+        self._trouble = str(error)
+
+    def _let_go(self) -> None:
+        if self._handle is not None:
+            if not self._kept and self._path is not None:
+                with suppress(OSError):
+                    os.unlink(self._path)
             os.close(self._handle)
             self._handle = None
 
-    def _write(self, event: Event) -> None:
-        match event:
-            case Planned(steps=steps):
-                self._steps = steps
-                if self._handle is not None:
-                    self._line(e="planned", steps=steps)
-            case Finished(ran=False):
-                self._cached += 1
-            case Started(step=step):
-                self._line(e="start", stage=step.recipe.stage, use=step.use or "", **_named(step))
-            case Waiting(step=step, by=by):
-                self._line(e="start", stage=f"waits for {by or 'another build'}", use="", **_named(step))
-            case Polled(step=step, word=word, progress=progress):
-                self._line(e="says", step=step.name, says=word if progress is None else f"{word}, {progress} %")
-            case Replaced(step=step, following=following):
-                self._line(e="says", step=step.name, says=f"{following.use} is asked in its place")
-            case Finished(step=step, result=result):
-                price = owed(result.charged, result.price)
-                cost = [str(price.amount), price.currency] if price.amount else None
-                self._line(e="done", step=step.name, cost=cost)
-            case Failed(step=step, error=error):
-                why = f"{error.message}: {error.cause}" if error.cause else error.message
-                self._line(e="failed", why=why[:LONGEST], **_named(step))
-            case Skipped(step=step):
-                self._line(e="skipped", step=step.name)
-
-    def _line(self, **said: object) -> None:
-        if self._handle is None and self._folder is not None:
-            self._handle = _begun(self._folder(), self._steps)
-        if self._handle is None:
-            return
-        if self._cached:
-            said, self._cached = {**said, "cached": self._cached}, 0
-        text = json.dumps({**said, "t": time.time()}, ensure_ascii=True, separators=(",", ":"))
-        os.write(self._handle, f"{text}\n".encode())
+    def _warn(self) -> None:
+        """In the thread that builds, once."""
+        if not self._said:
+            self._said = True
+            self._hear(Warned(message=f"others cannot see what this build does: {self._trouble}"))
 
 
-def _named(step: Step) -> dict[str, Any]:
-    return {"step": step.name, "shots": list(step.shots), "takes": step.generates}
+@dataclass(slots=True)
+class _News:
+    """What was heard since the last line. stopped: the steps that are no longer made, for whatever reason."""
+
+    begun: dict[str, list[object]] = field(default_factory=dict)
+    says: dict[str, list[object]] = field(default_factory=dict)
+    stopped: list[str] = field(default_factory=list)
+    made: list[str] = field(default_factory=list)
+    failed: list[list[object]] = field(default_factory=list)
+
+    def begin(self, step: Step, now: float, says: str) -> None:
+        shots = list(step.shots[:MOST_SHOTS])
+        self.begun[step.name] = [step.name, step.recipe.stage, now, step.use or "", shots, step.generates]
+        self.says[step.name] = [_short(says), None]
+
+    def over(self, step: str) -> None:
+        self.says.pop(step, None)
+        if self.begun.pop(step, None) is None:
+            self.stopped.append(step)
+
+    def said(self) -> dict[str, object]:
+        says = [[name, *said] for name, said in self.says.items() if said != ["", None] or name not in self.begun]
+        all_ = {
+            "over": self.stopped, "begun": list(self.begun.values()), "says": says, "made": self.made, "failed": self.failed,
+        }  # fmt: skip
+        return {name: each for name, each in all_.items() if each}
 
 
-def _begun(folder: Path, steps: int) -> int:
+def _said(event: Polled | Held | Stalled | Replaced) -> list[object]:
+    """What is said of a step that runs, and percents."""
+    match event:
+        case Polled(word=word, progress=progress):
+            return [_short(word if progress is None else f"{word[:LONGEST]}, {progress} %"), progress]
+        case Held(seconds=seconds, why=why):
+            return [_short(f"held for {seconds:.0f} s: {why}"), None]
+        case Stalled(seconds=seconds):
+            return [f"it has not moved for {seconds:.0f} s", None]
+        case Replaced(following=following):
+            return [_short(f"{following.use} is asked in its place"), None]
+
+
+def _why(error: ShotbuildError) -> str:
+    return _short(f"{error.message}: {error.cause}" if error.cause else error.message)
+
+
+def _short(text: str) -> str:
+    """Keys were taken out of an error where it arose; an address may hold a login still."""
+    return without_login(text)[:LONGEST]
+
+
+def _begun(folder: Path, now: float) -> tuple[Path, int]:
     """A file of this build, locked for as long as it is open. Errors: OSError."""
     _tidy(folder)
-    now = time.time()
-    name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(now))}-{os.getpid()}-{time.monotonic_ns() % 10**6:06d}{SUFFIX}"
-    handle = files.locked_file(folder / name)
-    command = next((word for word in sys.argv[1:] if not word.startswith("-")), "build")
-    text = json.dumps({"e": "begun", "steps": steps, "command": command[:40], "t": now})
-    os.write(handle, f"{text}\n".encode())
-    return handle
+    while True:
+        whole, part = divmod(int(now * 1_000_000), 1_000_000)
+        path = folder / f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(whole))}.{part:06d}Z-{os.getpid()}{SUFFIX}"
+        try:
+            return path, files.locked_file(path)
+        except FileExistsError:
+            now += 0.000_001  # another build of this process
 
 
 def _tidy(folder: Path) -> None:
-    for name in sorted(_names(folder))[: -KEPT + 1]:
+    """Removes the oldest files, of builds that have ended."""
+    for name in sorted(name for name in os.listdir(folder) if _NAME.fullmatch(name))[: 1 - KEPT]:
         with suppress(OSError):
-            os.unlink(folder / name)
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        return [name for name in os.listdir(folder) if name.endswith(SUFFIX)]
-    except OSError:
-        return []
+            handle = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                if not files.is_locked(handle):
+                    os.unlink(folder / name)
+            finally:
+                os.close(handle)
 
 
 # --- reading --------------------------------------------------------------------------------------------------------------
 
 
+class _Damaged(Exception):
+    """A line that is none of ours."""
+
+
 @dataclass(slots=True)
 class _Read:
-    """A file as far as it was read. at: bytes; ended: nothing more comes."""
+    """A file as far as it was read. name: of it; at: bytes; stamp: of it then; over: nothing more comes; damaged: it is none
+    of ours; now: what it came to."""
 
     name: str
     at: int = 0
-    ended: bool = False
-    command: str = "build"
-    began: float = 0.0
-    steps: int = 0
-    done: int = 0
-    skipped: int = 0
-    made: set[str] = field(default_factory=set)
-    cost: dict[str, Fraction] = field(default_factory=dict)
+    stamp: tuple[int, int] = (-1, -1)
+    over: bool = False
+    damaged: bool = False
+    now: Build | None = None
     running: dict[str, Running] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
-
-    def build(self, *, alive: bool) -> Build:
-        return Build(
-            name=self.name,
-            command=self.command,
-            began=self.began,
-            steps=self.steps,
-            done=self.done,
-            ran=len(self.made),
-            skipped=self.skipped,
-            cost=dict(self.cost),
-            running=dict(self.running) if alive else {},
-            failures=dict(self.failures),
-            made=frozenset(self.made),
-            alive=alive,
-        )
-
-    def take(self, said: Mapping[str, Any]) -> None:
-        """Something more was said. Errors: those of a line that is none of ours."""
-        kind, at, step = said["e"], float(said["t"]), str(said.get("step", ""))[:LONGEST]
-        self.done += int(said.get("cached", 0))
-        match kind:
-            case "begun":
-                self.began, self.steps, self.command = at, int(said["steps"]), str(said["command"])[:LONGEST]
-            case "planned":
-                self.steps = int(said["steps"])
-            case "start":
-                self.running[step] = Running(
-                    step=step,
-                    stage=str(said["stage"])[:LONGEST],
-                    since=at,
-                    use=str(said["use"])[:LONGEST],
-                    shots=_texts(said["shots"]),
-                    takes=said["takes"] is True,
-                )
-            case "says" if step in self.running:
-                self.running[step] = replace(self.running[step], says=str(said["says"])[:LONGEST])
-            case "done":
-                self._end(step)
-                self.made.add(step)
-                if said["cost"] is not None:
-                    amount, currency = str(said["cost"][0])[:40], str(said["cost"][1])[:8]
-                    self.cost[currency] = self.cost.get(currency, Fraction(0)) + Fraction(amount)
-            case "failed":
-                self._end(step)
-                self.failures[step] = Failure(
-                    step=step,
-                    why=str(said["why"])[:LONGEST],
-                    at=at,
-                    shots=_texts(said["shots"]),
-                    takes=said["takes"] is True,
-                )
-            case "skipped":
-                self._end(step)
-                self.skipped += 1
-
-    def _end(self, step: str) -> None:
-        self.running.pop(step, None)
-        self.done += 1
+    made: dict[str, float] = field(default_factory=dict)
 
 
 class Builds:
@@ -258,60 +430,173 @@ class Builds:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._known: dict[str, _Read] = {}
+        self._all: tuple[Build, ...] = ()
+        self._failures: dict[str, Failure] | None = {}
 
     def all(self) -> tuple[Build, ...]:
-        """Those that are kept, the newest first."""
-        names = sorted(_names(self._folder), reverse=True)
-        self._known = {name: self._known[name] for name in names if name in self._known}
-        return tuple(found for name in names if (found := self._look(name)) is not None)
+        """Those that are kept, the newest first; the same value while nothing changes."""
+        try:
+            # Nothing in `.shotbuild/` is trusted: neither it nor the folder may be a link that leads elsewhere.
+            hidden = os.open(self._folder.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                folder = os.open(self._folder.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=hidden)
+            finally:
+                os.close(hidden)
+        except OSError:
+            return self._become([])
+        try:
+            names = sorted((name for name in os.listdir(folder) if _NAME.fullmatch(name)), reverse=True)[:LOOKED_AT]
+            self._known = {name: self._known.get(name) or _Read(name) for name in names}
+            return self._become([found for read in self._known.values() if (found := _look(folder, read))])
+        finally:
+            os.close(folder)
 
     def alive(self) -> tuple[Build, ...]:
         """Those that work now, the newest first."""
         return tuple(build for build in self.all() if build.alive)
 
-    def failures(self) -> dict[str, Failure]:
-        """The steps whose last try failed, by name."""
-        found: dict[str, Failure] = {}
-        for build in reversed(self.all()):
-            for name in build.made:
-                found.pop(name, None)
-            found.update(build.failures)
-        return found
+    def failures(self) -> Mapping[str, Failure]:
+        """The steps whose last try failed and that no build made since, by name."""
+        builds = self.all()
+        if self._failures is None:
+            found: dict[str, Failure] = {}
+            made: dict[str, float] = {}
+            for build in builds:
+                for name, at in build.made.items():
+                    made[name] = max(at, made.get(name, 0.0))
+                for name, failure in build.failures.items():
+                    if name not in found or found[name].at < failure.at:
+                        found[name] = failure
+            self._failures = {name: each for name, each in found.items() if made.get(name, -1.0) < each.at}
+        return self._failures
 
-    def _look(self, name: str) -> Build | None:
-        read = self._known.get(name)
-        if read is not None and read.ended:
-            return read.build(alive=False)
-        try:
-            handle = os.open(self._folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-        except OSError:
-            return None
-        read = read or _Read(name=name)
-        try:
-            # Asked before it is read: what is written until its lock is let go is read in any case.
-            read.ended = not files.is_locked(handle)
-            _read_on(handle, read)
-        except OSError:
-            return None
-        finally:
-            os.close(handle)
-        if not read.began:
-            return None
-        self._known[name] = read
-        return read.build(alive=not read.ended)
+    def _become(self, found: Sequence[Build]) -> tuple[Build, ...]:
+        if len(found) != len(self._all) or any(new is not old for new, old in zip(found, self._all, strict=True)):
+            self._all, self._failures = tuple(found), None
+        return self._all
+
+
+def _look(folder: int, read: _Read) -> Build | None:
+    """What a file says now; None for one that says nothing, or nothing of ours."""
+    if read.over or read.damaged:
+        return read.now
+    try:
+        handle = os.open(read.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    except OSError:
+        return None
+    try:
+        # Asked before it is read: what is written until its lock is let go is read in any case.
+        locked = files.is_locked(handle)
+        _read_on(handle, read)
+        if read.now is not None and read.now.alive and not locked:
+            read.now = replace(read.now, how=DIED, running={})
+        read.over = read.now is not None and not locked
+    except (OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError, _Damaged):
+        read.damaged, read.now = True, None
+    finally:
+        os.close(handle)
+    return read.now
 
 
 def _read_on(handle: int, read: _Read) -> None:
-    size = os.fstat(handle).st_size
-    if not read.at < size <= LARGEST:
+    stat = os.fstat(handle)
+    if (stat.st_size, stat.st_mtime_ns) == read.stamp:
         return
-    content = os.pread(handle, size - read.at, read.at)
+    if not read.at <= stat.st_size <= LARGEST:
+        raise _Damaged
+    content = os.pread(handle, stat.st_size - read.at, read.at)
     end = content.rfind(b"\n") + 1
     for line in content[:end].splitlines():
-        with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError, ZeroDivisionError, IndexError):
-            read.take(json.loads(line))
+        _take(json.loads(line), read)
+    read.stamp = stat.st_size, stat.st_mtime_ns
     read.at += end
 
 
-def _texts(value: Sequence[object]) -> tuple[str, ...]:
-    return tuple(str(each)[:LONGEST] for each in value[:100])
+def _take(said: Mapping[str, Any], read: _Read) -> None:
+    """One more line. Errors: _Damaged, and those of values of another kind."""
+    at = _seconds(said["t"])
+    if read.now is None:
+        _demand(said["v"] == VERSION)
+        read.now = Build(
+            name=read.name,
+            command=_text(said["command"]),
+            pid=_whole(said["pid"]),
+            began=at,
+            expected=_text(said["expected"]),
+        )
+        return
+    for step in said.get("over", ()):
+        read.running.pop(_text(step), None)
+    for step, stage, since, use, shots, takes in said.get("begun", ()):
+        read.running[_text(step)] = Running(
+            step=step, stage=_text(stage), since=_seconds(since), use=_text(use), shots=_texts(shots), takes=takes is True
+        )
+    for step, word, percent in said.get("says", ()):
+        if step in read.running:
+            done = None if percent is None else min(100, _whole(percent))
+            read.running[step] = replace(read.running[step], says=_text(word), percent=done)
+    for step in said.get("made", ()):
+        read.made[_text(step)] = at
+        read.failures.pop(step, None)
+    for step, shots, takes, asked, since, why, hint in said.get("failed", ()):
+        read.failures[_text(step)] = Failure(
+            step=step, why=_text(why), at=_seconds(since), hint=_text(hint), shots=_texts(shots), takes=takes is True,
+            asked=_text(asked),
+        )  # fmt: skip
+    steps, cached, ran, failed, skipped = map(_whole, said["counts"])
+    how = said.get("end", RUNNING)
+    _demand(how in (RUNNING, DONE, FAILED, STOPPED))
+    read.now = replace(
+        read.now,
+        ended=None if how == RUNNING else at,
+        how=how,
+        why=_text(said.get("why", "")),
+        steps=steps,
+        done=cached + ran + failed + skipped,
+        ran=ran,
+        failed=failed,
+        skipped=skipped,
+        cost={_currency(name): _amount(text) for name, text in said["cost"].items()},
+        running=dict(read.running) if how == RUNNING else {},
+        failures=dict(read.failures),
+        made=dict(read.made),
+    )
+
+
+def _demand(holds: object) -> None:
+    if not holds:
+        raise _Damaged
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or len(value) > LONGEST:
+        raise _Damaged
+    return value
+
+
+def _texts(values: object) -> tuple[str, ...]:
+    if not isinstance(values, list) or len(values) > MOST_SHOTS:
+        raise _Damaged
+    return tuple(map(_text, values))
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int or not 0 <= value < 10**10:
+        raise _Damaged
+    return value
+
+
+def _seconds(value: object) -> float:
+    if type(value) not in (int, float) or not 0 <= value < 10**11:  # type: ignore[operator]
+        raise _Damaged
+    return float(value)  # type: ignore[arg-type]
+
+
+def _currency(name: str) -> str:
+    _demand(_CURRENCY.fullmatch(name))
+    return name
+
+
+def _amount(text: str) -> Fraction:
+    _demand(_AMOUNT.fullmatch(text))
+    return Fraction(text)

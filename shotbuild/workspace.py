@@ -388,7 +388,7 @@ class Workspace:
         """Makes what is missing and puts the results into out/. No targets = everything."""
         options = self._allowed(options)
         self._pin_own(options)
-        return self._build(self._wanted(targets), options, cancel)
+        return self._build(self._wanted(targets), options, cancel, "build")
 
     def deliver(
         self,
@@ -417,13 +417,13 @@ class Workspace:
         _refuse(disputed(choices))
         if options.strict:
             _refuse(unapproved(choices, self.project.approvals))
-        built = self._judged(self._build(plan, options, cancel))
+        built = self._judged(self._build(plan, options, cancel, "deliver"))
         if to is None or built.exit_code:
             return built
         try:
             return self._handed(built, plan, to, force=force)
         except BytesLost:  # they were set aside, and are made again
-            again = self._judged(self._build(plan, options, cancel))
+            again = self._judged(self._build(plan, options, cancel, "deliver"))
             again = replace(again, ran=(*built.ran, *again.ran))
             return again if again.exit_code else self._handed(again, plan, to, force=force)
 
@@ -471,7 +471,7 @@ class Workspace:
             link = next((link for link in self.whole.links if link.path.rpartition(".")[0] == f"shots/{shot.name}"), None)
             if link is not None:
                 plan = replace(needed(self.whole, [link.step]), links=(link,))
-                built = self._build(plan, BuildOptions(kept_only=True), None)
+                built = self._build(plan, BuildOptions(kept_only=True), None, "build")
                 if built.failed:
                     raise built.failed[0].error
                 return take, built.results[0][1]
@@ -507,7 +507,7 @@ class Workspace:
         self._pin_own(options)
         plan = self.rolls(more)
         before = {take.id for shot in more for take in self.rooms.ledgers.of(shot).takes}
-        built = self._build(plan, options, cancel)
+        built = self._build(plan, options, cancel, "migrate" if self._supposed else "roll")
         after = [take for shot in more for take in self.rooms.ledgers.of(shot).takes]
         return built, tuple(take for take in after if take.id not in before)
 
@@ -530,12 +530,18 @@ class Workspace:
         return other
 
     def make_beside(
-        self, steps: Sequence[Step], options: BuildOptions = DEFAULTS, cancel: threading.Event | None = None
+        self,
+        steps: Sequence[Step],
+        options: BuildOptions = DEFAULTS,
+        cancel: threading.Event | None = None,
+        *,
+        command: str,
     ) -> tuple[Built, dict[str, ActionResult]]:
         """Makes steps that stand beside the plan, for the same money and under the same rules; what they read are bytes, or
-        other steps among them. Gives the result of each that was made or found, by name."""
+        other steps among them. Gives the result of each that was made or found, by name. command: as others are told what
+        is done here."""
         plan = Plan(steps=tuple(steps), links=())
-        return self._build(plan, options, cancel), self.look_beside(steps)
+        return self._build(plan, options, cancel, command), self.look_beside(steps)
 
     def look_beside(self, steps: Sequence[Step]) -> dict[str, ActionResult]:
         """The results of steps that stand beside the plan, by name, of those that were made."""
@@ -733,20 +739,20 @@ class Workspace:
         """How to build where the environment may say that nothing is made."""
         return replace(options, frozen=True) if self._frozen else options
 
-    def _build(self, plan: Plan, options: BuildOptions, cancel: threading.Event | None) -> Built:
-        options = self._allowed(options)
+    def _build(self, plan: Plan, options: BuildOptions, cancel: threading.Event | None, command: str) -> Built:
+        options, cancel = self._allowed(options), cancel or threading.Event()
         if options.frozen:
             with self.rooms.ledgers.closed():
-                return self._run(plan, options, cancel)
-        return self._run(plan, options, cancel)
+                return self._run(plan, options, cancel, command)
+        return self._run(plan, options, cancel, command)
 
-    def _run(self, plan: Plan, options: BuildOptions, cancel: threading.Event | None) -> Built:
+    def _run(self, plan: Plan, options: BuildOptions, cancel: threading.Event, command: str) -> Built:
         plan = first(plan, options.first)
         _refuse(disputed(self._choices(plan)))
         if options.generates:
             limit = self.project.budget.takes_per_shot
             _refuse(too_many(plan.steps, self.rooms.ledgers.of, limit, partial(self._unmade, plan)))
-        self._check_price(plan, options)
+        expected = self._check_price(plan, options)
         if not self._supposed:  # else the spec has moved on from every take
             for sentence in remarks(self._choices(plan), self.project.shots):
                 self.rooms.warn(sentence)
@@ -755,7 +761,9 @@ class Workspace:
         if self.rooms.shared is not None:
             self._forecast(plan)  # asks for all of it together; step by step, each would wait for an answer of its own
         # What builds takes long to load, and most calls only look.
-        with self._hosted() as hosting, closing(self._told(options)) as told:
+        folder, price = partial(self.rooms.folder, BUILDS), "" if expected.free else str(expected)
+        told = Told(folder, self.hear, command, price, kept=not options.aside)
+        with self._hosted() as hosting, told:
             built: Built = load("shotbuild.making:make", "the build")(
                 plan,
                 self.project,
@@ -763,29 +771,28 @@ class Workspace:
                 self.registry,
                 self.casting,
                 options,
-                cancel or threading.Event(),
+                cancel,
                 told.hear,
                 hosting,
                 self._ahead,
             )
+            told.ended(built, stopped=cancel.is_set())
         return built
 
-    def _told(self, options: BuildOptions) -> Told:
-        """Who passes on what a build says. What is made for those who look is no build to be looked at."""
-        return Told(None if options.aside else partial(self.rooms.folder, BUILDS), self.hear)
-
-    def _check_price(self, plan: Plan, options: BuildOptions) -> None:
-        """Errors: LimitReached. What is free needs no forecast."""
+    def _check_price(self, plan: Plan, options: BuildOptions) -> Bill:
+        """What a build will cost at most. Errors: LimitReached. What is free needs no forecast."""
         if not options.generates or all(self.casting.price(step).amount == 0 for step in plan.steps if step.use):
-            return
+            return bill(())
         lines = self._forecast(plan)
         missing = self._unpaid(lines, self._under_way(lines))
         prices = {step.name: self.casting.price(step) for step in missing}
-        if all(price.amount == 0 for price in prices.values()):
-            return
+        expected = bill(prices.values())
+        if expected.free:
+            return expected
         for cap in self._caps(options.max_cost):
             meant = [step for step in missing if cap.concerns(self.casting.sequences_of(step))]
             check_budget(bill(prices[step.name] for step in meant), cap.limit, cap.spent, cap.of)
+        return expected
 
     def _unmade(self, plan: Plan) -> frozenset[str]:
         """The steps of a plan that nobody has made."""

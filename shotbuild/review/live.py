@@ -9,6 +9,7 @@ from typing import Any
 
 from shotbuild.progress import Build, Failure
 from shotbuild.review.board import Working
+from shotbuild.takes.proxies import COMMAND as PROXIES
 from shotbuild.units import counted
 
 REMEMBERED = 500
@@ -51,8 +52,9 @@ def told(builds: Iterable[Build]) -> list[dict[str, Any]]:
             "seconds": max(0, int(now - build.began)),
             "steps": build.steps,
             "done": min(build.done, build.steps),
-            "failed": len(build.failures),
-            "cost": build.price,
+            "failed": build.failed,
+            "left": build.left,
+            "cost": " of ".join(each for each in (build.price, build.expected) if each),
             "running": [
                 {
                     "step": each.step,
@@ -64,6 +66,7 @@ def told(builds: Iterable[Build]) -> list[dict[str, Any]]:
             "more": max(0, len(build.running) - SHOWN),
         }
         for build in builds
+        if build.command != PROXIES  # what pages wait for is told by their pictures
     ]
 
 

@@ -18,6 +18,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {FILM: (PROXY, SHEET, FINDINGS), STILL: (
 """Stage → its outputs."""
 NOWHERE = Location(file="", line=1, column=1)
 HERE = BuildOptions()
+COMMAND = "proxies"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,7 @@ def make(
         else:
             workspace.rooms.warn(f"no proxy of {video.short}: its bytes are not in this store")
     aside = replace(options, aside=True, kept_only=True)
-    built, _ = workspace.make_beside(_steps(workspace, here, kinds), aside, cancel)
+    built, _ = workspace.make_beside(_steps(workspace, here, kinds), aside, cancel, command=COMMAND)
     return built
 
 

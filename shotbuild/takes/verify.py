@@ -133,7 +133,7 @@ def verify(
             planned += made
             steps |= dict.fromkeys((step.name for step in made), take)
         memory.save()
-        built, results = workspace.make_beside(planned, options, cancel)
+        built, results = workspace.make_beside(planned, options, cancel, command="verify")
         of_take: dict[str, list[ActionResult]] = {}
         for name, result in results.items():
             of_take.setdefault(steps[name].id, []).append(result)

@@ -111,7 +111,7 @@
       text.className = "run";
       const now = build.running[0];
       text.textContent = [
-        `${build.done} of ${build.steps}`,
+        `${build.command}: ${build.left} left`,
         build.failed ? `${build.failed} failed` : "",
         now ? `${now.step} ${now.seconds} s${now.says ? ` (${now.says})` : ""}` : "",
         build.running.length > 1 ? `+${build.running.length - 1}` : "",
