@@ -139,13 +139,13 @@ class Build:
 
 
 class Told:
-    """Passes on what a build says, and has it written down. folder: gives the folder, which it may make; hear: told of every
-    event first, in the same thread; command: what is done; expected: what it will cost, in words; kept: the file stays when
-    the build has ended."""
+    """Passes on what a build says, and has it written down. folder: gives a folder of a name, which it may make; hear: told
+    of every event first, in the same thread; command: what is done; expected: what it will cost, in words; kept: the file
+    stays when the build has ended."""
 
     def __init__(
         self,
-        folder: Callable[[], Path],
+        folder: Callable[[str], Path],
         hear: Callable[[Event], None],
         command: str = "build",
         expected: str = "",
@@ -293,7 +293,7 @@ class Told:
             news.says.clear()
         now = time.time()
         if self._handle is None:
-            self._path, self._handle = _begun(self._folder(), now)
+            self._path, self._handle = _begun(self._folder(FOLDER), now)
             self._put(json.dumps({**self._head, "t": now}))
         self._put(json.dumps({"t": now, "counts": counts, "cost": cost, **self._end, **news.said()}, separators=(",", ":")))
 
@@ -460,14 +460,13 @@ class Builds:
         builds = self.all()
         if self._failures is None:
             found: dict[str, Failure] = {}
-            made: dict[str, float] = {}
             for build in builds:
-                for name, at in build.made.items():
-                    made[name] = max(at, made.get(name, 0.0))
                 for name, failure in build.failures.items():
                     if name not in found or found[name].at < failure.at:
                         found[name] = failure
-            self._failures = {name: each for name, each in found.items() if made.get(name, -1.0) < each.at}
+            self._failures = {
+                name: each for name, each in found.items() if all(build.made.get(name, -1.0) < each.at for build in builds)
+            }
         return self._failures
 
     def _become(self, found: Sequence[Build]) -> tuple[Build, ...]:

@@ -36,8 +36,6 @@ from shotbuild.plan.gates import disputed, remarks, too_many, unapproved
 from shotbuild.plan.graph import Link, Plan, first, needed, part
 from shotbuild.plan.materials import Materials, ShotFilm
 from shotbuild.plugins import Lazy, Registry, load, registry
-from shotbuild.progress import FOLDER as BUILDS
-from shotbuild.progress import Told
 from shotbuild.providers.common import table_objections
 from shotbuild.providers.interface import Model, is_service
 from shotbuild.records import LOCAL as EXECUTOR_HERE
@@ -761,8 +759,9 @@ class Workspace:
         if self.rooms.shared is not None:
             self._forecast(plan)  # asks for all of it together; step by step, each would wait for an answer of its own
         # What builds takes long to load, and most calls only look.
-        folder, price = partial(self.rooms.folder, BUILDS), "" if expected.free else str(expected)
-        told = Told(folder, self.hear, command, price, kept=not options.aside)
+        tell = load("shotbuild.progress:Told", "what builds tell")
+        price = "" if expected.free else str(expected)
+        told = tell(self.rooms.folder, self.hear, command, price, kept=not options.aside)
         with self._hosted() as hosting, told:
             built: Built = load("shotbuild.making:make", "the build")(
                 plan,
