@@ -35,10 +35,11 @@ WAITING = (CONFLICT, FAILED, TO_REVIEW, STALE_APPROVED, STALE_PICKED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Working:
-    """What builds do, or failed to do, for shots. generating: shot → what is said of it; failed: shot → why."""
+    """What builds do, or failed to do, for shots. generating: shot → what is said of it; failed: shot → why, and the digest
+    of what was asked for, as `Choice.asked`, empty = it is not known."""
 
     generating: Mapping[str, str]
-    failed: Mapping[str, str]
+    failed: Mapping[str, tuple[str, str]]
 
 
 IDLE = Working(generating={}, failed={})
@@ -216,8 +217,9 @@ def _state(choice: Choice, working: Working) -> tuple[str, str]:
         return (STALE_APPROVED if choice.how == APPROVED else STALE_PICKED), "what is asked for has changed since"
     if choice.how in (APPROVED, PICKED):
         return choice.how, ""
-    if choice.shot in working.failed and choice.take is None:
-        return FAILED, working.failed[choice.shot]
+    why, asked = working.failed.get(choice.shot, ("", ""))
+    if why and choice.take is None and (not asked or asked == choice.asked):
+        return FAILED, why
     if choice.take is None:
         rejected = len(choice.state.rejected)
         return MISSING, "every take was rejected" if rejected and rejected == len(choice.state.takes) else ""

@@ -10,7 +10,6 @@ from typing import Any
 from shotbuild.progress import Build, Failure
 from shotbuild.review.board import Working
 from shotbuild.takes.proxies import COMMAND as PROXIES
-from shotbuild.units import counted
 
 REMEMBERED = 500
 SHOWN = 20
@@ -78,14 +77,8 @@ def working(builds: Iterable[Build], failures: Iterable[Failure]) -> Working:
             for shot in each.shots if each.takes else ():
                 said = f"{each.says} at {each.use}" if each.says and each.use else each.says or f"asks {each.use}"
                 generating[shot] = said if each.use else "being drawn"
-    failed: dict[str, list[str]] = {}
-    for failure in failures:
+    failed: dict[str, tuple[str, str]] = {}
+    for failure in sorted(failures, key=lambda each: each.at):
         for shot in failure.shots if failure.takes else ():
-            failed.setdefault(shot, []).append(failure.why)
-    return Working(
-        generating=generating,
-        failed={
-            shot: why[0] if len(why) == 1 else f"{why[-1]} ({counted(len(why), 'step')} failed)"
-            for shot, why in failed.items()
-        },
-    )
+            failed[shot] = failure.why, failure.asked
+    return Working(generating=generating, failed=failed)
