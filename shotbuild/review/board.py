@@ -117,7 +117,7 @@ def board(
 ) -> Board:
     """chosen: by shot; videos: of plates, shot → sha256; present: sha256 of what is in the store, None = all; role: of who
     looks, whose own approvals are what waits for them."""
-    shown = sequences_of(project)
+    shown = sequences_of(project, scope)
     cards = {
         shot.name: card(shot, chosen.get(shot.name), videos.get(shot.name), project, working, shown.get(shot.name, ()))
         for shot in project.shots
@@ -130,7 +130,7 @@ def board(
         }
     left = dict(cards)
     groups: list[Group] = []
-    for sequence in project.sequences:
+    for sequence in in_writing(project):
         if sequence.name in scope.sequences:
             mine = [left.pop(name) for name in in_order(sequence, project) if name in left]
             groups.append(Group(name=sequence.name, title=sequence.title, cards=tuple(mine)))
@@ -141,7 +141,7 @@ def board(
         project=project.name,
         groups=tuple(group for group in groups if group.cards),
         waiting=tuple(waiting),
-        sequences=tuple((each.name, each.title) for each in project.sequences if each.name in scope.sequences),
+        sequences=titles(project, scope),
         tags=tuple(sorted({tag for each in cards.values() for tag in each.tags})),
     )
 
@@ -198,11 +198,23 @@ def in_order(sequence: Sequence, project: Project) -> tuple[str, ...]:
     return tuple(found)
 
 
-def sequences_of(project: Project) -> dict[str, tuple[str, ...]]:
-    """shot → the sequences that show it."""
+def in_writing(project: Project) -> list[Sequence]:
+    """The sequences as they stand in the specs: what comes first there is what people think of first."""
+    return sorted(project.sequences, key=lambda each: (each.location.file, each.location.line, each.location.column))
+
+
+def titles(project: Project, scope: Scope) -> tuple[tuple[str, str], ...]:
+    """Name and title of each sequence that a scope opens."""
+    return tuple((each.name, each.title) for each in in_writing(project) if each.name in scope.sequences)
+
+
+def sequences_of(project: Project, scope: Scope) -> dict[str, tuple[str, ...]]:
+    """shot → the sequences that show it, of those that a scope opens."""
     by_name = {each.name: each for each in project.sequences}
     found: dict[str, tuple[str, ...]] = {}
-    for sequence in project.sequences:
+    for sequence in in_writing(project):
+        if sequence.name not in scope.sequences:
+            continue
         for shot in shots_of(sequence, by_name):
             found[shot] = (*found.get(shot, ()), sequence.name)
     return found

@@ -110,7 +110,7 @@ class Media:
             if path not in self._of(workspace, scope).delivered:
                 return None
             try:
-                place = workspace.rooms.folder(OUT) / path
+                place = workspace.rooms.inside(f"{OUT}/{path}")
             except ShotbuildError:
                 return None
             if not place.is_file() or place.resolve() != place.parent.resolve() / place.name:

@@ -10,6 +10,7 @@ from shotbuild.errors import ShotbuildError
 from shotbuild.host.handover import Part
 from shotbuild.records import Digest, SourceFile
 from shotbuild.review import pages
+from shotbuild.review.board import titles
 from shotbuild.review.pages import HERE, PROXY, SHEET, THUMBNAIL, Frame
 from shotbuild.review.scope import Scope
 from shotbuild.review.views import Views
@@ -92,7 +93,7 @@ def write(workspace: Workspace, scope: Scope, folder: Path, *, force: bool = Fal
             project=workspace.project.name,
             addresses=Filed("../" * path.count("/"), wanted),
             whole=scope.whole,
-            sequences=tuple((each.name, each.title) for each in workspace.project.sequences if each.name in scope.sequences),
+            sequences=titles(workspace.project, scope),
         )
         parts.append(text_part(path, page(frame).encode()))
 

@@ -247,7 +247,8 @@ def verified(verifications: Iterable[Verification], video: str) -> tuple[str, ..
 def _remarks(choice: Choice, labels: Mapping[str, str]) -> list[Remark]:
     """Notes and reasons of rejections, in order."""
     state = choice.state
-    said = sorted((*state.notes, *state.rejections), key=lambda each: (each.at, each.id))
+    # Those of one kind stand in order; times have no parts of a second.
+    said = sorted((*state.notes, *state.rejections), key=lambda each: each.at)
     return [
         Remark(
             id=each.id,
@@ -309,7 +310,8 @@ def _flat(event: Whole, row: Row) -> dict[str, str]:
     found: dict[str, str] = {}
     content = json.loads(request_of(row.take)) if not row.take.foreign else {"parameters": event.recipe.parameters}
     _flatten("", content, found)
-    return {name.removeprefix("parameters."): value for name, value in found.items() if name.split(".")[-1] not in UNSEEN}
+    plain = {name.removeprefix("recipe.").removeprefix("parameters."): value for name, value in found.items()}
+    return {name: value for name, value in plain.items() if name not in UNSEEN}
 
 
 def _flatten(name: str, value: object, found: dict[str, str]) -> None:

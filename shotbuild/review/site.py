@@ -11,6 +11,7 @@ from shotbuild.engine.events import Event, Warned
 from shotbuild.errors import PlanError, ShotbuildError, render
 from shotbuild.progress import FOLDER, Build, Builds
 from shotbuild.review import deeds, pages
+from shotbuild.review.board import titles
 from shotbuild.review.deeds import NotTheirs
 from shotbuild.review.desk import Desk
 from shotbuild.review.live import Bulletin, event, told, working
@@ -125,7 +126,7 @@ class _Made:
             version=self._desk.version,
             whole=scope.whole,
             live=True,
-            sequences=tuple((each.name, each.title) for each in project.sequences if each.name in scope.sequences),
+            sequences=titles(project, scope),
         )
 
     # --- what is done, and what happens -----------------------------------------------------------------------------------

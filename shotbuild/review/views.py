@@ -10,7 +10,7 @@ from shotbuild.paying.spending import spending
 from shotbuild.plan.cut import Cut
 from shotbuild.plan.materials import ShotFilm
 from shotbuild.records import Digest, Project, Shot, SourceFile
-from shotbuild.review.board import IDLE, Board, Card, Working, board, card, in_order, sequences_of
+from shotbuild.review.board import IDLE, Board, Card, Working, board, card, in_order, in_writing, sequences_of
 from shotbuild.review.cut import CutView, Reel, beside, cut_view
 from shotbuild.review.history import Line, history
 from shotbuild.review.scope import Scope
@@ -130,13 +130,12 @@ class Views:
         return next((shot for shot in self.project.shots if shot.name == name), None)
 
     def _card(self, shot: Shot) -> Card:
-        shown = sequences_of(self.project).get(shot.name, ())
+        shown = sequences_of(self.project, self._scope).get(shot.name, ())
         plates = self._plates([shot.name]) if shot.plate is not None else {}
         choice = self._workspace.chosen.get(shot.name)
         found = card(shot, choice, plates.get(shot.name), self.project, self._working, shown)
-        sequences = tuple(name for name in found.sequences if name in self._scope.sequences)
         here = choice is None or choice.take is None or self._workspace.rooms.blobs.has(choice.take.video)
-        return replace(found, sequences=sequences, here=here)
+        return replace(found, here=here)
 
     def _plates(self, shots: Collection[str] | None = None) -> Mapping[str, str]:
         plates = [shot for shot in self.project.shots if shot.plate and (shots is None or shot.name in shots)]
@@ -161,7 +160,7 @@ class Views:
     def _around(self, name: str) -> tuple[str | None, str | None]:
         """The shots before and after one on the board."""
         shown: dict[str, None] = {}
-        for sequence in self.project.sequences:
+        for sequence in in_writing(self.project):
             if sequence.name in self._scope.sequences:
                 shown.update(dict.fromkeys(in_order(sequence, self.project)))
         shown.update(dict.fromkeys(shot.name for shot in self.project.shots))
@@ -171,12 +170,11 @@ class Views:
 
     def _neighbours(self, name: str) -> tuple[Neighbour | None, Neighbour | None]:
         """Those in the first cut that shows it and that the person may see."""
-        shown = sequences_of(self.project).get(name, ())
-        sequence = next((each for each in shown if each in self._scope.sequences), None)
-        if sequence is None:
+        shown = sequences_of(self.project, self._scope).get(name, ())
+        if not shown:
             return None, None
         try:
-            cut, films = self._workspace.lay_out(sequence)
+            cut, films = self._workspace.lay_out(shown[0])
         except ShotbuildError:
             return None, None
         if cut is None:
