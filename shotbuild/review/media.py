@@ -48,11 +48,13 @@ class NotYet:
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """What of a project a scope opens. videos: sha256 → bytes; names: sha256 → what it is called; references: sha256 →
+    """What of a project a scope opens. videos: sha256 → bytes; names: sha256 → what it is called; plates: sha256 → file of
+    the project; references: sha256 →
     file of the project; delivered: paths below out/; sounds: sha256 → bytes."""
 
     videos: Mapping[str, Digest]
     names: Mapping[str, str]
+    plates: Mapping[str, SourceFile]
     references: Mapping[str, SourceFile]
     delivered: frozenset[str]
     sounds: Mapping[str, Digest]
@@ -76,14 +78,25 @@ class Media:
             if digest is None or what not in (*MADE, TAKE):
                 return None
             if what == TAKE:
+                self._here(workspace, opened, digest)
                 return self._blob(workspace, digest, opened.names[sha256])
             made = proxies.known(workspace, [digest])[sha256].output(what)
             if made is not None:
                 return self._blob(workspace, made, what)
-            if not workspace.rooms.blobs.has(digest) or self._studio.failed(sha256, what):
+            if self._studio.failed(sha256, what) or not self._here(workspace, opened, digest):
                 return None
         self._studio.want(digest, what)
         return NotYet(sha256, what)
+
+    def _here(self, workspace: Workspace, opened: _Open, digest: Digest) -> bool:
+        """Whether the bytes of a film can be had; those of a plate are brought into the store, as a build does."""
+        plate = opened.plates.get(digest.sha256)
+        if plate is not None:
+            try:
+                workspace.rooms.bring(plate, digest)
+            except ShotbuildError:
+                return False
+        return workspace.rooms.blobs.has(digest)
 
     def sound(self, scope: Scope, sha256: str) -> File | None:
         """The mix of a cut."""
@@ -143,6 +156,7 @@ def _opened(workspace: Workspace, scope: Scope) -> _Open:
     views = Views(workspace, scope)
     videos: dict[str, Digest] = {}
     names: dict[str, str] = {}
+    plates: dict[str, SourceFile] = {}
     references: dict[str, SourceFile] = {}
     for shot in workspace.project.shots:
         if shot.name not in scope.shots:
@@ -154,11 +168,12 @@ def _opened(workspace: Workspace, scope: Scope) -> _Open:
         for sha256, source in _files(workspace, shot):
             if source.path == shot.plate:
                 videos[sha256], names[sha256] = workspace.rooms.source(source), source.path
+                plates[sha256] = source
             else:
                 references[sha256] = source
     sounds = {sound.sha256: sound for name in scope.sequences if (sound := views.sound(name)) is not None}
     delivered = {path for name in scope.sequences for _, path in views.delivered(name)}
-    return _Open(videos, names, references, frozenset(delivered), sounds)
+    return _Open(videos, names, plates, references, frozenset(delivered), sounds)
 
 
 def _files(workspace: Workspace, shot: Shot) -> Iterator[tuple[str, SourceFile]]:

@@ -100,7 +100,18 @@
       if (/right$/.test(form)) context.rect(0, 0, wide * part, high);
       else if (/up$/.test(form)) context.rect(0, high * (1 - part), wide, high * part);
       else if (/down$/.test(form)) context.rect(0, 0, wide, high * part);
-      else if (/circle|iris/.test(form)) context.arc(wide / 2, high / 2, (Math.hypot(wide, high) / 2) * part, 0, 7);
+      else if (form === "circle") context.arc(wide / 2, high / 2, (Math.hypot(wide, high) / 2) * part, 0, 7);
+      else if (form === "clock") {
+        context.moveTo(wide / 2, high / 2);
+        context.arc(wide / 2, high / 2, Math.hypot(wide, high), -Math.PI / 2, -Math.PI / 2 + 2 * Math.PI * part);
+        context.closePath();
+      } else if (form === "diagonal") {
+        const reach = (wide + high) * part;
+        context.moveTo(0, 0);
+        context.lineTo(reach, 0);
+        context.lineTo(0, reach);
+        context.closePath();
+      }
       else context.rect(wide * (1 - part), 0, wide * part, high);
     }
 

@@ -32,14 +32,17 @@ window.Shotbuild = window.Shotbuild || {};
       this.video = document.createElement("video");
       Object.assign(this.video, { muted: true, playsInline: true, preload: "auto", src });
       this.video.addEventListener("error", () => this._again(src));
-      this.ready = new Promise((done) => { this.video.addEventListener("loadeddata", done, { once: true }); });
+      this.ready = new Promise((done) => {
+        this._give = done;
+        this.video.addEventListener("loadeddata", done, { once: true });
+      });
       this._left = 10;
     }
 
     _again(src) {
       // It may still be made: a proxy is made when somebody first looks.
       if (this._left-- > 0) setTimeout(() => { this.video.src = src; this.video.load(); }, 1500);
-      else { this.failed = true; this.onfail?.(); }
+      else { this.failed = true; this._give(); this.onfail?.(); }
     }
 
     clamp(frame) { return Math.max(0, Math.min(this.frames - 1, frame)); }

@@ -375,10 +375,10 @@
   keys({ "?": () => help.showModal() });
   // A picture that is still to be made is asked for again when it is there.
   document.addEventListener("error", (event) => {
-    if (event.target.matches?.("img.thumb") && !event.target.dataset.again) {
-      event.target.dataset.again = "1";
-      setTimeout(() => { event.target.src = event.target.src; delete event.target.dataset.again; }, 3000);
-    }
+    const picture = event.target, tries = Number(picture.dataset?.tries || 0);
+    if (!picture.matches?.("img.thumb") || tries >= 8) return;
+    picture.dataset.tries = tries + 1;
+    setTimeout(() => { picture.src = picture.src; }, 1500 * 1.6 ** tries);
   }, true);
   document.addEventListener("click", (event) => {
     for (const menu of all("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
