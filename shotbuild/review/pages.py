@@ -15,10 +15,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from shotbuild import __version__
 from shotbuild.media.proxies import grid
 from shotbuild.plan.choose import APPROVED, PICKED
-from shotbuild.review.board import SAYS, STATES, WAITING, Board, Card
+from shotbuild.review.board import PLATE, SAYS, STATES, WAITING, Board, Card
 from shotbuild.review.cut import CutView
 from shotbuild.review.history import Line
-from shotbuild.review.shot import Neighbour, ShotView, TakeView
+from shotbuild.review.shot import Neighbour, ShotView
 from shotbuild.review.spending import SpendingView
 from shotbuild.units import rate_text, timecode
 
@@ -135,9 +135,14 @@ def error_page(frame: Frame, title: str, told: str, hint: str = "") -> str:
 def player(addresses: Addresses, shot: ShotView) -> dict[str, Any]:
     """As `static/player.js` reads it."""
     rate = next((take.rate for take in shot.takes if take.rate is not None), shot.shot.format.rate)
+    films = [
+        _film(addresses, take.video, take.label, take.state, take.frames) for take in shot.takes if take.here and take.frames
+    ]
+    if shot.plate is not None:
+        rate, films = shot.plate.rate, [_film(addresses, shot.plate.video, PLATE, PLATE, shot.plate.frames)]
     return {
         "rate": [rate.numerator, rate.denominator],
-        "takes": [_take(addresses, take, take.frames) for take in shot.takes if take.here and take.frames],
+        "takes": films,
         "chosen": list(shot.shown),
         "before": _neighbour(addresses, shot.before),
         "after": _neighbour(addresses, shot.after),
@@ -153,17 +158,17 @@ def notes(shot: ShotView) -> list[dict[str, Any]]:
     ]
 
 
-def _take(addresses: Addresses, take: TakeView, frames: int) -> dict[str, Any]:
+def _film(addresses: Addresses, video: str, label: str, state: str, frames: int) -> dict[str, Any]:
     sheet = grid(frames)
     return {
-        "id": take.video,
-        "label": take.label,
-        "state": take.state,
-        "src": addresses.media(take.video, PROXY),
+        "id": video,
+        "label": label,
+        "state": state,
+        "src": addresses.media(video, PROXY),
         "frames": frames,
-        "poster": addresses.media(take.video, THUMBNAIL),
+        "poster": addresses.media(video, THUMBNAIL),
         "sheet": {
-            "src": addresses.media(take.video, SHEET),
+            "src": addresses.media(video, SHEET),
             "columns": sheet.columns,
             "rows": sheet.rows,
             "frames": list(sheet.frames),

@@ -10,6 +10,7 @@ from fractions import Fraction
 from shotbuild.plan.choose import Choice
 from shotbuild.records import Decision, Project, Shot, Verification
 from shotbuild.review.board import Card
+from shotbuild.review.cut import Reel
 from shotbuild.spec.events import request_of
 from shotbuild.spec.shapes import StreamRow, Whole
 from shotbuild.takes.table import MISSING, Row, cost, model
@@ -104,7 +105,8 @@ class Neighbour:
 class ShotView:
     """A shot's page. shown: sha256 of the takes that are laid side by side at first; heads: of its ledger; moved_on: lines
     in which the chosen take's request is not today's; remarks: the newest last; more: how many older ones there are;
-    before, after: its neighbours in the first cut that shows it; previous, following: names for moving on."""
+    before, after: its neighbours in the first cut that shows it; previous, following: names for moving
+    on; plate: the film of a plate."""
 
     card: Card
     shot: Shot
@@ -122,6 +124,7 @@ class ShotView:
     previous: str | None
     following: str | None
     roles: tuple[str, ...]
+    plate: Reel | None
 
     @property
     def decided(self) -> bool:
@@ -136,6 +139,7 @@ def shot_view(
     *,
     found: Mapping[str, tuple[str, ...]],
     references: tuple[Given, ...],
+    plate: Reel | None,
     neighbours: tuple[Neighbour | None, Neighbour | None],
     around: tuple[str | None, str | None],
     most: int,
@@ -162,6 +166,7 @@ def shot_view(
         previous=around[0],
         following=around[1],
         roles=project.approvals,
+        plate=plate,
     )
 
 

@@ -17,11 +17,14 @@ from shotbuild.review.scope import Scope
 from shotbuild.review.shot import Given, Neighbour, ShotView, shot_view, verified
 from shotbuild.review.spending import SpendingView, spending_view
 from shotbuild.rooms import OUT
+from shotbuild.spec.events import whole
 from shotbuild.takes import proxies, table
 from shotbuild.workspace import Workspace
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif")
 MIX, STEREO = "mix", "stereo"
+STILL_RATE = Fraction(24)
+"""At which a picture that stands still is a film of one frame, as `media.proxies` makes it."""
 REMARKS = 200
 """So many remarks of a shot are shown, unless all are asked for."""
 
@@ -71,6 +74,7 @@ class Views:
             rows,
             found=found,
             references=self._references(shot),
+            plate=self._plate(shot),
             neighbours=self._neighbours(name),
             around=around,
             most=0 if everything else REMARKS,
@@ -199,25 +203,32 @@ class Views:
 
     def _reel(self, film: ShotFilm) -> Reel | None:
         """The film that stands for a shot, None while there is none here."""
-        shot = film.shot
-        choice = self._workspace.chosen.get(shot.name)
-        if shot.plate is not None:
-            footage = self._workspace.rooms.footage(self.project)[shot.plate]
-            digest = self._source(shot.plate, shot)
-            if digest is None or footage.rate is None:
-                return None
-            rate, video, seconds = footage.rate, digest.sha256, footage.seconds
-        elif choice is None or choice.take is None or not self._workspace.rooms.blobs.has(choice.take.video):
+        found = self._plate(film.shot) if film.shot.plate is not None else self._taken(film.shot)
+        return None if found is None else replace(found, exact=not film.retimed)
+
+    def _plate(self, shot: Shot) -> Reel | None:
+        """The film of a plate; None for any other shot, and for one at no constant rate: its frames have no numbers."""
+        if shot.plate is None:
             return None
-        else:
-            row = table.rows(self._workspace, [choice.take.name])[0]
-            picture = next((each for each in row.whole.streams if each.kind == "video" and each.rate), None)
-            if picture is None:
-                return None
-            rate, video, seconds = Fraction(str(picture.rate)), choice.take.video.sha256, choice.take.seconds
-            if picture.frames:
-                seconds = picture.frames / rate
-        return Reel(shot=shot.name, video=video, frames=max(1, int(seconds * rate)), rate=rate, exact=not film.retimed)
+        few = replace(self.project, shots=(shot,))
+        footage, digest = self._workspace.rooms.footage(few)[shot.plate], self._source(shot.plate, shot)
+        if digest is None or (footage.rate is None and footage.seconds):
+            return None
+        rate = footage.rate or STILL_RATE
+        return Reel(shot=shot.name, video=digest.sha256, frames=max(1, int(footage.seconds * rate)), rate=rate)
+
+    def _taken(self, shot: Shot) -> Reel | None:
+        """The film of the take that stands."""
+        choice = self._workspace.chosen.get(shot.name)
+        if choice is None or choice.take is None or not self._workspace.rooms.blobs.has(choice.take.video):
+            return None
+        streams = whole(choice.take).streams
+        picture = next((each for each in streams if each.kind == "video" and each.rate), None)
+        if picture is None:
+            return None
+        rate = Fraction(str(picture.rate))
+        frames = picture.frames or max(1, int(choice.take.seconds * rate))
+        return Reel(shot=shot.name, video=choice.take.video.sha256, frames=frames, rate=rate)
 
     def sound(self, sequence: str) -> Digest | None:
         """The sound of a cut, where a build has made it."""

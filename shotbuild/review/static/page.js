@@ -11,6 +11,7 @@
     const toast = document.createElement("div");
     toast.className = bad ? "toast bad" : "toast";
     toast.textContent = text;
+    for (const each of all(".toast")) if (each.textContent === text) each.remove();
     one("#toasts").append(toast);
     setTimeout(() => toast.remove(), bad ? 12000 : 5000);
   }
@@ -43,7 +44,10 @@
     const answer = await fetch(location.href, { credentials: "same-origin" }).catch(() => null);
     if (!answer || mine !== asked) return;
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (answer.status >= 400) return say(one(".failure", fresh)?.innerText || `The server said ${answer.status}.`, true);
+    if (answer.status >= 400) {
+      const told = all(".failure > *", fresh).map((each) => each.textContent.trim()).filter(Boolean);
+      return say(told.join("\n") || `The server said ${answer.status}.`, true);
+    }
     const here = all(".card[data-live]").map((each) => each.id).join();
     const there = all(".card[data-live]", fresh).map((each) => each.id).join();
     if (here !== there && one("#groups", fresh)) replace(one("#groups"), one("#groups", fresh));
@@ -239,7 +243,7 @@
     player?.addEventListener("shotbuild:choose", (event) => focusOn(event.detail.take));
     document.addEventListener("shotbuild:fresh", () => {
       focusOn(focus);
-      const now = one("#takes").dataset.takes;
+      const now = one("#takes")?.dataset.takes;
       if (now !== known) {
         known = now;
         const busy = player?.dataset.playing === "true" || player?.marks?.().length || one("#why")?.value;
@@ -248,7 +252,7 @@
       }
       try { player?.notes?.(JSON.parse(one("#notes").textContent)); } catch { /* the page is older than its notes */ }
     });
-    let known = one("#takes").dataset.takes;
+    let known = one("#takes")?.dataset.takes;
 
     article.addEventListener("click", (event) => {
       const go = event.target.closest("[data-go]"), show = event.target.closest("[data-show]");
